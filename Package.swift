@@ -1,0 +1,149 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Flags that every Swift target is built with: the Swift 6 language mode with every upcoming check on,
+/// and warnings as errors, so that nothing is left for a reviewer that the compiler could have said.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A library module in `Shared/`.
+func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: strict)
+}
+
+/// An executable in `Services/`.
+func service(_ name: String, folder: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Services/\(folder ?? name)",
+        swiftSettings: strict
+    )
+}
+
+/// A test target in `Tests/<kind>/`.
+func tests(_ kind: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(kind)/\(name)", swiftSettings: strict)
+}
+
+/// A C library of the system, imported by exactly one module of ours.
+func system(_ name: String, pkgConfig: String, package: String) -> Target {
+    .systemLibrary(
+        name: name,
+        path: "Shared/CLibraries/\(name)",
+        pkgConfig: pkgConfig,
+        providers: [.apt([package])]
+    )
+}
+
+let cLibraries: [Target] = [
+    .target(name: "CSystem", path: "Shared/CLibraries/CSystem"),
+    system("CRdkafka", pkgConfig: "rdkafka", package: "librdkafka-dev"),
+    system("CPostgres", pkgConfig: "libpq", package: "libpq-dev"),
+    system("CHiredis", pkgConfig: "hiredis", package: "libhiredis-dev"),
+    system("COpenSSL", pkgConfig: "openssl", package: "libssl-dev"),
+    system("CCurl", pkgConfig: "libcurl", package: "libcurl4-openssl-dev"),
+]
+
+let sharedModules: [Target] = [
+    shared("JSON"),
+    shared("JSONSchema", ["JSON"]),
+    shared("Configuration"),
+    shared("Observability", ["JSON"]),
+    shared("Lifecycle", ["Observability"]),
+    shared("EventLoop", ["CSystem"]),
+    shared("HTTPServer", ["EventLoop", "CSystem", "COpenSSL", "JSON"]),
+    shared("HTTPClient", ["CCurl"]),
+    shared("EventBus", ["CRdkafka", "Observability", "Lifecycle"]),
+    shared("Postgres", ["CPostgres", "EventLoop", "Observability"]),
+    shared("Redis", ["CHiredis", "EventLoop", "Observability"]),
+    shared("Domain", ["JSON", "JSONSchema"]),
+    shared("Store", ["Postgres", "Domain", "JSON", "Observability"]),
+    shared("Budget", ["Redis", "Postgres", "Observability"]),
+    shared("Policy", ["CSystem", "JSON", "HTTPClient", "Observability"]),
+    shared("Models", ["HTTPClient", "JSON", "Observability"]),
+    shared("Tools", ["JSON", "JSONSchema"]),
+    shared("TestKit", ["HTTPServer", "HTTPClient", "JSON"]),
+]
+
+let services: [Target] = [
+    service(
+        "parley-gateway",
+        folder: "Gateway",
+        [
+            "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer", "EventBus",
+            "Postgres", "Redis", "Domain", "Store", "Tools",
+        ]
+    ),
+    service(
+        "parley-worker",
+        folder: "ConversationWorker",
+        [
+            "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer", "HTTPClient",
+            "EventBus", "Postgres", "Redis", "Domain", "Store", "Budget", "Policy", "Models", "Tools",
+        ]
+    ),
+    service(
+        "parley-executor",
+        folder: "ToolExecutor",
+        [
+            "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer", "EventBus",
+            "Postgres", "Domain", "Store", "Policy", "Tools",
+        ]
+    ),
+    service(
+        "parleyctl",
+        folder: "Parleyctl",
+        [
+            "JSON", "JSONSchema", "Configuration", "Observability", "HTTPClient", "EventBus", "Postgres", "Domain", "Store",
+        ]
+    ),
+]
+
+let testTargets: [Target] = [
+    tests("Unit", "JSONTests", ["JSON"]),
+    tests("Unit", "JSONSchemaTests", ["JSONSchema", "JSON"]),
+    tests("Unit", "ConfigurationTests", ["Configuration"]),
+    tests("Unit", "ObservabilityTests", ["Observability", "JSON"]),
+    tests("Unit", "LifecycleTests", ["Lifecycle", "Observability"]),
+    tests("Unit", "EventLoopTests", ["EventLoop", "CSystem"]),
+    tests("Unit", "HTTPServerTests", ["HTTPServer", "EventLoop"]),
+    tests("Unit", "EventBusTests", ["EventBus", "Observability"]),
+    tests("Unit", "PostgresTests", ["Postgres"]),
+    tests("Unit", "DomainTests", ["Domain", "JSON", "JSONSchema"]),
+    tests("Unit", "BudgetTests", ["Budget"]),
+    tests("Unit", "PolicyTests", ["Policy", "JSON"]),
+    tests("Unit", "ModelsTests", ["Models", "JSON"]),
+    tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema"]),
+    tests(
+        "Integration",
+        "HTTPServerIntegrationTests",
+        ["HTTPServer", "EventLoop", "TestKit", "CSystem", "JSON"]
+    ),
+    tests("Integration", "HTTPClientIntegrationTests", ["HTTPClient", "HTTPServer", "TestKit"]),
+    tests("Integration", "EventBusIntegrationTests", ["EventBus", "TestKit", "Observability", "Lifecycle"]),
+    tests("Integration", "PostgresIntegrationTests", ["Postgres", "TestKit", "Observability"]),
+    tests("Integration", "RedisIntegrationTests", ["Redis", "TestKit", "Observability"]),
+    tests(
+        "Integration",
+        "BudgetIntegrationTests",
+        ["Budget", "Redis", "Postgres", "TestKit", "Observability"]
+    ),
+    tests("Integration", "PolicyIntegrationTests", ["Policy", "TestKit", "JSON", "Observability"]),
+    tests("Integration", "ModelsIntegrationTests", ["Models", "HTTPClient", "TestKit", "JSON"]),
+    tests("Integration", "StoreIntegrationTests", ["Store", "Postgres", "Domain", "TestKit", "JSON", "Observability"]),
+    tests("EndToEnd", "EndToEndTests", ["TestKit", "HTTPClient", "EventBus", "Postgres", "Domain", "JSON"]),
+    tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "TestKit"]),
+    tests("Tidy", "TidyTests", []),
+]
+
+let package = Package(
+    name: "parley",
+    targets: cLibraries + sharedModules + services + testTargets
+)
