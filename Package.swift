@@ -85,7 +85,8 @@ let services: [Target] = [
         "parley-worker",
         folder: "ConversationWorker",
         [
-            "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer", "HTTPClient",
+            "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer",
+            "HTTPClient",
             "EventBus", "Postgres", "Redis", "Domain", "Store", "Budget", "Policy", "Models", "Tools",
         ]
     ),
@@ -101,7 +102,8 @@ let services: [Target] = [
         "parleyctl",
         folder: "Parleyctl",
         [
-            "JSON", "JSONSchema", "Configuration", "Observability", "HTTPClient", "EventBus", "Postgres", "Domain", "Store",
+            "JSON", "JSONSchema", "Configuration", "Observability", "HTTPClient", "EventBus", "Postgres", "Domain",
+            "Store",
         ]
     ),
 ]

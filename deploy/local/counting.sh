@@ -1,0 +1,65 @@
+# Runs test commands and adds up what really ran; sourced. Log files are in .build/test-logs.
+# shellcheck shell=bash
+
+TESTS_PASSED=0
+TESTS_FAILED=0
+TESTS_RUNS=0
+TEST_LOGS=.build/test-logs
+
+# count_swift_testing LOG EXIT_CODE: adds one run's result, taken from the lines that Swift Testing printed. The number
+# of tests is that of its summary line; a run without one (it crashed, or did not build) counts what had ended, and one
+# failure. So does a run that exits non-zero though no test failed.
+count_swift_testing() {
+  local log=$1 code=$2 total failed skipped ended
+  total=$(sed -nE 's/^. Test run with ([0-9]+) tests? .*(passed|failed) after .*/\1/p' "$log" | tail -n 1)
+  failed=$(grep -cE '^✘ Test .* failed after [0-9.]+ seconds' "$log" || true)
+  failed=$((failed - $(grep -cE '^✘ Test run with .* failed after' "$log" || true)))
+  skipped=$(grep -cE '^➜ Test .* skipped' "$log" || true)
+  if [ -z "$total" ]; then
+    ended=$(grep -cE '^. Test .* passed after [0-9.]+ seconds' "$log" || true)
+    total=$((ended + failed + 1 + skipped)) failed=$((failed + 1))
+    say "    the run ended without a summary (exit code $code): counted as one more failure"
+  elif [ "$code" -ne 0 ] && [ "$failed" -eq 0 ]; then
+    total=$((total + 1)) failed=1
+    say "    no test failed, but the run ended with exit code $code: counted as one failure"
+  fi
+  [ "$skipped" -eq 0 ] || say "    $skipped skipped: not counted"
+  TESTS_PASSED=$((TESTS_PASSED + total - failed - skipped))
+  TESTS_FAILED=$((TESTS_FAILED + failed))
+}
+
+# run_swift_tests NAME COMMAND…: runs it, shows and keeps its output, counts it.
+run_swift_tests() {
+  local name=$1 log code=0
+  shift
+  TESTS_RUNS=$((TESTS_RUNS + 1))
+  mkdir -p "$TEST_LOGS"
+  log=$TEST_LOGS/$name.log
+  say "==> tests: $name"
+  "$@" 2>&1 | tee "$log" || code=$?
+  count_swift_testing "$log" "$code"
+}
+
+# run_check NAME COMMAND…: a check that is no test: it counts only when it fails. CHECK_OK says how it went.
+run_check() {
+  local name=$1 start
+  CHECK_OK=yes
+  shift
+  start=$(milliseconds)
+  say "==> $name"
+  if "$@"; then
+    say "    done in $(seconds_since "$start")"
+  else
+    say "    FAILED: $name"
+    # shellcheck disable=SC2034 # for the script that sources this file
+    CHECK_OK=no
+    TESTS_FAILED=$((TESTS_FAILED + 1))
+  fi
+}
+
+# closing_line: the last line of a run; fails if anything failed, or if nothing ran.
+closing_line() {
+  if [ "$TESTS_RUNS" -eq 0 ] || [ "$((TESTS_PASSED + TESTS_FAILED))" -eq 0 ]; then say "no test ran"; fi
+  say "$TESTS_PASSED passed, $TESTS_FAILED failed"
+  [ "$TESTS_FAILED" -eq 0 ] && [ "$TESTS_PASSED" -gt 0 ]
+}

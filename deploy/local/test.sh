@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Runs every test after setting up what they need, and ends with `N passed, N failed`.
+# usage: test.sh [--ci]   (--ci: lint first, and count a failed lint or build as a failure)
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/counting.sh"
+
+# set_up_peers: the programs of others that tests talk to; each script makes what one family of tests needs.
+set_up_peers() {
+  local script
+  for script in deploy/local/test-peers-*.sh; do
+    [ -e "$script" ] || continue
+    bash "$script" || return 1
+  done
+}
+
+deploy/local/setup.sh
+[ "${1:-}" != --ci ] || run_check "lint" deploy/local/lint.sh
+run_check "peers for tests" set_up_peers
+run_check "build" deploy/local/build.sh
+# After a failed build the test bundle on disk is an old one: running it would report on other code.
+[ "$CHECK_OK" = no ] || run_swift_tests swift swift test --skip-build --disable-xctest
+closing_line
