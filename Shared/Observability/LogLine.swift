@@ -1,0 +1,99 @@
+/// Puts one log line together as JSON.
+///
+/// It has its own few lines of JSON so that logging depends on nothing and allocates one array per line.
+struct LogLine {
+    private static let truncatedMark: [UInt8] = Array(",\"truncated\":true".utf8)
+    /// What must stay free for the mark, the brace and the newline.
+    private static let tailBytes = truncatedMark.count + 2
+    private static let ellipsis: [UInt8] = Array("…".utf8)
+    private static let hexDigits: [UInt8] = Array("0123456789abcdef".utf8)
+
+    private var bytes: [UInt8] = []
+    private var isTruncated = false
+
+    init(capacity: Int) {
+        bytes.reserveCapacity(capacity)
+    }
+
+    mutating func begin(level: LogLevel, service: String, message: StaticString, at time: WallClock) {
+        bytes.append(contentsOf: "{\"ts\":\"".utf8)
+        time.appendISO8601(to: &bytes)
+        bytes.append(contentsOf: "\",\"level\":\"".utf8)
+        bytes.append(contentsOf: level.name.utf8)
+        bytes.append(contentsOf: "\",\"service\":".utf8)
+        append(quoted: service)
+        bytes.append(contentsOf: ",\"message\":".utf8)
+        append(quoted: "\(message)")
+    }
+
+    mutating func append(trace: TraceContext) {
+        bytes.append(contentsOf: ",\"trace_id\":\"".utf8)
+        bytes.append(contentsOf: trace.traceIDHex.utf8)
+        bytes.append(contentsOf: "\",\"span_id\":\"".utf8)
+        bytes.append(contentsOf: trace.spanIDHex.utf8)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Adds a field, or nothing but the mark when the line would be too long with it.
+    mutating func append(_ field: LogMetadata.Field) {
+        let before = bytes.count
+        bytes.append(UInt8(ascii: ","))
+        append(quoted: field.key.name)
+        bytes.append(UInt8(ascii: ":"))
+        switch field.value {
+        case .string(let text): append(quoted: text)
+        case .int(let number): bytes.append(contentsOf: String(number).utf8)
+        case .double(let number): bytes.append(contentsOf: (number.isFinite ? "\(number)" : "null").utf8)
+        case .bool(let truth): bytes.append(contentsOf: (truth ? "true" : "false").utf8)
+        }
+        if bytes.count + Self.tailBytes > Logger.lineBytesMax {
+            bytes.removeSubrange(before...)
+            isTruncated = true
+        }
+    }
+
+    mutating func finish() -> [UInt8] {
+        if isTruncated {
+            bytes.append(contentsOf: Self.truncatedMark)
+        }
+        bytes.append(UInt8(ascii: "}"))
+        bytes.append(UInt8(ascii: "\n"))
+        return bytes
+    }
+
+    private mutating func append(quoted text: String) {
+        bytes.append(UInt8(ascii: "\""))
+        var isCut = false
+        var taken = 0
+        for scalar in text.unicodeScalars {
+            taken += UTF8.width(scalar)
+            if taken > Logger.valueBytesMax {
+                isCut = true
+                break
+            }
+            append(escaped: scalar)
+        }
+        if isCut {
+            bytes.append(contentsOf: Self.ellipsis)
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(escaped scalar: Unicode.Scalar) {
+        switch scalar {
+        case "\"", "\\":
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+        case "\n":
+            bytes.append(contentsOf: "\\n".utf8)
+        case "\0"..<" ", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
+            // Control characters and line separators could forge a line or steer an operator's terminal.
+            bytes.append(contentsOf: "\\u".utf8)
+            for shift in stride(from: 12, through: 0, by: -4) {
+                bytes.append(Self.hexDigits[Int(scalar.value >> UInt32(shift)) & 0xF])
+            }
+        default:
+            bytes.append(contentsOf: UTF8.encode(scalar).unsafelyUnwrapped)
+        }
+    }
+}
