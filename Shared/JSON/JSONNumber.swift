@@ -57,12 +57,17 @@ package enum JSONNumber: Sendable {
     }
 }
 
+/// Every integer up to 2^53 is exact as a double.
+private let exactInDouble: UInt64 = 1 << 53
+
 extension JSONNumber: Hashable, Comparable {
     /// Whether both have the same mathematical value.
     package static func == (left: JSONNumber, right: JSONNumber) -> Bool {
         switch (left, right) {
         case (.integer(let left), .integer(let right)): left == right
         case (.double(let left), .double(let right)): left == right
+        case (.integer(let left), .double(let right)) where left.magnitude <= exactInDouble: Double(left) == right
+        case (.double(let left), .integer(let right)) where right.magnitude <= exactInDouble: left == Double(right)
         default: left.decimal == right.decimal
         }
     }
@@ -72,6 +77,9 @@ extension JSONNumber: Hashable, Comparable {
         switch (left, right) {
         case (.integer(let left), .integer(let right)): return left < right
         case (.double(let left), .double(let right)): return left < right
+        case (.integer(let left), .double(let right)) where left.magnitude <= exactInDouble: return Double(left) < right
+        case (.double(let left), .integer(let right)) where right.magnitude <= exactInDouble:
+            return left < Double(right)
         default:
             guard let left = left.decimal, let right = right.decimal else { return false }
             return left < right

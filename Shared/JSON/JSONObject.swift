@@ -156,14 +156,18 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
 }
 
 /// A string that is equal and hashes by its UTF-8 bytes.
-struct ExactText: Hashable, Sendable {
-    let text: String
+package struct ExactText: Hashable, Sendable {
+    /// The string.
+    package let text: String
 
-    init(_ text: String) { self.text = text }
+    /// Wraps a string.
+    package init(_ text: String) { self.text = text }
 
-    static func == (left: ExactText, right: ExactText) -> Bool { sameText(left.text, right.text) }
+    /// Whether both have the same bytes.
+    package static func == (left: ExactText, right: ExactText) -> Bool { sameText(left.text, right.text) }
 
-    func hash(into hasher: inout Hasher) {
+    /// Hashes the bytes.
+    package func hash(into hasher: inout Hasher) {
         var copy = text
         copy.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
