@@ -37,7 +37,9 @@ struct BodyStateMachine {
         self.bufferBytesMax = bufferBytesMax
     }
 
-    /// Bytes came from the socket. A single piece may go over the limit by its own length, which libcurl bounds (16 KB).
+    /// Bytes came from the socket.
+    ///
+    /// A single piece may go over the limit by its own length, which libcurl bounds (16 KB).
     mutating func received(_ bytes: UnsafeRawBufferPointer) -> ReceiveAction {
         guard end == nil else { return .kept }
         if isReaderWaiting {
@@ -73,7 +75,9 @@ struct BodyStateMachine {
         }
     }
 
-    /// The exchange is over. Returns what a waiting reader gets, or nil if none waits.
+    /// The exchange is over.
+    ///
+    /// Returns what a waiting reader gets, or nil if none waits.
     mutating func ended(_ error: HTTPClientError?) -> ReadAction? {
         guard end == nil else { return nil }
         end = error.map { .failed($0) } ?? .complete

@@ -1,6 +1,8 @@
 import CCurl
 
-/// A libcurl easy handle with the lists that must outlive its transfer. Used by one loop's thread only.
+/// A libcurl easy handle with the lists that must outlive its transfer.
+///
+/// Used by one loop's thread only.
 final class EasyHandle {
     let pointer: UnsafeMutableRawPointer
     private var lists: [UnsafeMutablePointer<curl_slist>] = []
@@ -140,7 +142,9 @@ final class EasyHandle {
     }
 }
 
-/// Called by libcurl with one header line. Anything but the full length stops the transfer.
+/// Called by libcurl with one header line.
+///
+/// Anything but the full length stops the transfer.
 private func receiveHeader(
     _ bytes: UnsafeMutablePointer<CChar>?,
     _ size: Int,

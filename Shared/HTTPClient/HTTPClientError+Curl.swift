@@ -1,7 +1,9 @@
 import CCurl
 
 extension HTTPClientError {
-    /// What a result of libcurl means. Its error buffer is not used: it can quote what the peer sent.
+    /// What a result of libcurl means.
+    ///
+    /// Its error buffer is not used: it can quote what the peer sent.
     init(_ result: CURLcode, of transfer: Transfer) {
         let code: Code
         switch result {

@@ -29,7 +29,9 @@ extension HTTPClientPool {
         package var isTLSVerified: Bool = true
         /// A PEM file with the certificates to trust instead of the system's.
         package var tlsCAFile: String?
-        /// A proxy URL. The proxy variables of the environment are never read.
+        /// A proxy URL.
+        ///
+        /// The proxy variables of the environment are never read.
         package var proxy: String?
 
         /// The defaults.

@@ -16,7 +16,9 @@ package struct HTTPClientRequest: Sendable {
     ///
     /// Time in which the reader of a stream does not read does not count.
     package var idleTimeout: Duration?
-    /// Whether redirects are followed. Own authentication headers other than `Authorization` would go along.
+    /// Whether redirects are followed.
+    ///
+    /// Own authentication headers other than `Authorization` would go along.
     package var followsRedirects: Bool = false
     /// An IP address to connect to in place of what the URL's host resolves to, such as one that was checked before.
     package var connectAddress: String?

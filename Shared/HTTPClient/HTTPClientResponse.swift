@@ -46,7 +46,9 @@ package struct HTTPClientStream: Sendable {
     }
 }
 
-/// The body of a streamed response: pieces as they arrived, never empty. Throws if it ends before it is complete.
+/// The body of a streamed response: pieces as they arrived, never empty.
+///
+/// Throws if it ends before it is complete.
 ///
 /// When the reader is slow, the socket is not read and the peer has to wait.
 package struct HTTPClientBody: AsyncSequence, Sendable {

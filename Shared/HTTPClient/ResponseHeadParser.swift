@@ -22,7 +22,9 @@ struct ResponseHeadParser {
         self.followsRedirects = followsRedirects
     }
 
-    /// Takes one line with its line break. Trailers, which come after the head, count against the limit and are dropped.
+    /// Takes one line with its line break.
+    ///
+    /// Trailers, which come after the head, count against the limit and are dropped.
     mutating func receive(_ line: UnsafeRawBufferPointer) -> Action {
         byteCount += line.count
         guard byteCount <= bytesMax else { return .tooLarge }

@@ -5,7 +5,9 @@ import Synchronization
 /// `@unchecked Sendable`: it is made by the caller and from `TransferMailbox.post` on only its loop's thread touches the
 /// `var`s; what the caller's task shares with the loop afterwards is `channel` (a mutex) and `isCancelled` (an atomic).
 final class Transfer: @unchecked Sendable {
-    /// Where the result goes. A continuation is resumed once, by the loop.
+    /// Where the result goes.
+    ///
+    /// A continuation is resumed once, by the loop.
     enum Delivery {
         case collect(CheckedContinuation<Result<HTTPClientResponse, HTTPClientError>, Never>)
         case stream(CheckedContinuation<Result<HTTPClientResponseHead, HTTPClientError>, Never>)

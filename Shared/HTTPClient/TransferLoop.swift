@@ -2,7 +2,9 @@ import CCurl
 import Glibc
 import Synchronization
 
-/// libcurl's multi handle on one thread of its own, driven by epoll. Everything here happens on that thread.
+/// libcurl's multi handle on one thread of its own, driven by epoll.
+///
+/// Everything here happens on that thread.
 ///
 /// Tasks reach it through the mailbox only, so nothing here is locked. The thread holds the loop and the mailbox, not the
 /// client: the client's end posts `shutDown`, which ends the thread.

@@ -36,7 +36,9 @@ final class TransferMailbox: Sendable {
         close(wakeDescriptor)
     }
 
-    /// Queues a command. Returns false if the loop has ended: then nobody will see it.
+    /// Queues a command.
+    ///
+    /// Returns false if the loop has ended: then nobody will see it.
     @discardableResult
     func post(_ command: Command) -> Bool {
         if case .cancel(let transfer) = command {
@@ -63,7 +65,9 @@ final class TransferMailbox: Sendable {
         }
     }
 
-    /// Loop: it is over. Returns what nobody has taken, and whom to tell.
+    /// Loop: it is over.
+    ///
+    /// Returns what nobody has taken, and whom to tell.
     func close() -> (commands: [Command], waiters: [CheckedContinuation<Void, Never>]) {
         state.withLock { state in
             state.isClosed = true
