@@ -1,11 +1,17 @@
 # One machine, no Docker. Every recipe calls a script in deploy/local; `make` alone lists the verbs.
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format build test ci
+.PHONY: help setup up down restart status logs test ci lint format build coverage fuzz clean
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
 
-setup: ## install Debian packages and fetch the pinned binaries
+setcoverage: ## run the Swift tests, print the lines covered
+	@deploy/local/coverage.sh
+
+fuzz: ## run the fuzz tests (SEED=17 to choose the seed)
+	@deploy/local/fuzz.sh $(SEED)
+
+up: ## install Debian packages and fetch the pinned binaries
 	@deploy/local/setup.sh
 
 format: ## format all Swift sources in place
@@ -22,3 +28,23 @@ test: ## set up and run every test
 
 ci: ## lint, build, test: what continuous integration runs
 	@deploy/local/test.sh --ci
+
+up: ## start everything on this machine, or repair what runs
+	@deploy/local/up.sh
+
+down: ## stop everything; data stays
+	@deploy/local/down.sh
+
+restart: ## stop, then start
+	@deploy/local/down.sh
+	@deploy/local/up.sh
+
+status: ## a table of what runs
+	@deploy/local/status.sh
+
+logs: ## show the logs (SERVICE=worker.1 for one)
+	@deploy/local/logs.sh $(SERVICE)
+
+clean: ## stop everything; remove what was built AND all local data (.run)
+	@deploy/local/down.sh
+	rm -rf .build .run

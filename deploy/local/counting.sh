@@ -28,8 +28,9 @@ count_swift_testing() {
   TESTS_FAILED=$((TESTS_FAILED + failed))
 }
 
-# run_swift_tests NAME COMMAND…: runs it, shows and keeps its output, counts it.
-run_swift_tests() {
+# run_tests NAME COMMAND…: runs it, shows and keeps its output, counts it. The command is `swift test`, or prints what
+# that prints.
+run_tests() {
   local name=$1 log code=0
   shift
   TESTS_RUNS=$((TESTS_RUNS + 1))

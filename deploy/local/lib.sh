@@ -3,6 +3,8 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$ROOT" || exit 1
+# One locale for every tool: sorted the same everywhere, and `.` matches one character of the marks of Swift Testing.
+export LC_ALL=C.UTF-8
 
 # The release executables have a build folder of their own, so that `make up` never waits for the lock that
 # `swift test` holds on .build for as long as tests run.
@@ -28,15 +30,19 @@ seconds_since() {
   printf '%d.%d s' "$((elapsed / 1000))" "$((elapsed % 1000 / 100))"
 }
 
-# step TEXT COMMAND…: says what starts, runs it in this shell, says how long it took; ends the script if it fails.
+# step TEXT COMMAND…: says what starts, runs it in this shell, says how long it took. The command is not the left side
+# of an || here, because bash would then ignore `set -e` in all of it; the trap names the step that ended the script.
 step() {
-  local text=$1 start
+  STEP=$1 STEP_START=$(milliseconds)
   shift
-  start=$(milliseconds)
-  say "==> $text"
-  "$@" || die "$text: failed after $(seconds_since "$start")"
-  say "    done in $(seconds_since "$start")"
+  say "==> $STEP"
+  "$@"
+  say "    done in $(seconds_since "$STEP_START")"
+  STEP=''
 }
+
+STEP=''
+trap '[ -z "$STEP" ] || say "error: $STEP: failed after $(seconds_since "$STEP_START")" >&2' EXIT
 
 # load_ports: takes every port of ports.env that the environment does not set already, and exports it.
 load_ports() {

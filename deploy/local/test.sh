@@ -19,5 +19,6 @@ deploy/local/setup.sh
 run_check "peers for tests" set_up_peers
 run_check "build" deploy/local/build.sh
 # After a failed build the test bundle on disk is an old one: running it would report on other code.
-[ "$CHECK_OK" = no ] || run_swift_tests swift swift test --skip-build --disable-xctest
+[ "$CHECK_OK" = no ] || run_tests swift swift test --skip-build --disable-xctest
+run_tests stack deploy/local/stack-test.sh
 closing_line

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs the Swift tests with coverage and prints the lines covered of each module in Shared and Services, and of all.
+# The instrumented build has a folder of its own, so that it does not make the next `make test` compile everything.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+build=.build/coverage
+need_swift
+deploy/local/setup.sh
+swift build --build-tests --enable-code-coverage --scratch-path "$build" --quiet
+install -m 755 .vendor/lib/librdkafka.so.1 "$build/debug/librdkafka.so.1"
+code=0
+swift test --skip-build --enable-code-coverage --scratch-path "$build" --disable-xctest >"$build/test.log" 2>&1 || code=$?
+tail -n 1 "$build/test.log"
+
+python3 - "$(swift test --scratch-path "$build" --show-codecov-path)" "$ROOT" <<'PYTHON'
+import collections, json, os, sys
+report, root = sys.argv[1:]
+modules = collections.defaultdict(lambda: [0, 0])
+for file in json.load(open(report))["data"][0]["files"]:
+    parts = os.path.relpath(file["filename"], root).split(os.sep)
+    if parts[0] in ("Shared", "Services") and parts[1] != "TestKit":
+        lines = file["summary"]["lines"]
+        for name in ("/".join(parts[:2]), "all"):
+            modules[name][0] += lines["covered"]
+            modules[name][1] += lines["count"]
+total = modules.pop("all", [0, 0])
+for name, (covered, count) in sorted(modules.items()) + [("Shared and Services", total)]:
+    print(f"{name:<32} {covered:>6} of {count:>6} lines {100 * covered / max(count, 1):6.1f} %")
+if not total[1]:
+    sys.exit("coverage: no line of Shared or Services is in the report")
+PYTHON
+exit "$code"

@@ -1,0 +1,231 @@
+#!/usr/bin/env bash
+# Tests the scripts of the local stack: starting, repairing, stopping, and what they must never touch. The servers are
+# real, the three services are placeholders (a small HTTP server that answers what `make up` asks), so that what is
+# tested here is the scripts only. Works in a folder and on ports of its own; prints one line a test, and a summary in
+# the form that counting.sh reads.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+work=$(mktemp -d)
+export PARLEY_RUN=$work/run PARLEY_BIN=$work/bin STOP_SECONDS=2
+ports=(GATEWAY POSTGRES REDIS BROKER WORKER EXECUTOR)
+passed=0
+failed=0
+
+# choose_ports: ten free ports in a row for each part, so that several workers fit.
+choose_ports() {
+  local base=$((20000 + RANDOM % 30000 / 100 * 100)) name
+  while ss -ltnH | grep -qE ":$((base / 100))[0-9][0-9] "; do base=$((base + 100)); done
+  for name in "${ports[@]}"; do
+    export "PARLEY_${name}_PORT=$base"
+    base=$((base + 10))
+  done
+}
+
+# make_placeholders: three services and a parleyctl that makes the key the gateway placeholder takes.
+make_placeholders() {
+  local name
+  mkdir -p "$PARLEY_BIN"
+  for name in gateway worker executor; do
+    ln -s "$ROOT/deploy/local/stack-test-service.py" "$PARLEY_BIN/parley-$name"
+  done
+  cat >"$PARLEY_BIN/parleyctl" <<'SH'
+#!/bin/sh
+echo "$*" >>"$PARLEY_RUN/parleyctl.calls"
+case $1 in
+  migrate) /usr/lib/postgresql/15/bin/psql -X -q -d "$PARLEY_MIGRATION_DATABASE_URL" \
+    -c 'CREATE TABLE IF NOT EXISTS kept (word text)' -c 'GRANT ALL ON kept TO parley_service' ;;
+  keys) echo "pk_test" ;;
+esac
+SH
+  chmod +x "$PARLEY_BIN/parleyctl"
+}
+
+# check NAME COMMAND…: one test. The command must not be a condition: bash would ignore `set -e` in all of it.
+check() {
+  local name=$1 log=$work/check.log start code
+  shift
+  start=$(milliseconds)
+  set +e
+  (
+    set -ex
+    "$@"
+  ) >"$log" 2>&1
+  code=$?
+  set -e
+  if [ "$code" -eq 0 ]; then
+    say "✔ Test \"stack: $name\" passed after $(seconds_since "$start")econds."
+    passed=$((passed + 1))
+  else
+    sed 's/^/    /' "$log"
+    say "✘ Test \"stack: $name\" failed after $(seconds_since "$start")econds with 1 issue."
+    failed=$((failed + 1))
+  fi
+}
+
+up() { deploy/local/up.sh >"$work/up.log" 2>&1 || { cat "$work/up.log" && return 1; }; }
+down() { deploy/local/down.sh >"$work/down.log" 2>&1 || { cat "$work/down.log" && return 1; }; }
+pid_of() { awk -v name="$1" '$1 == name { print $2 }' "$PARLEY_RUN/pids"; }
+# runs PID: a zombie that nobody has reaped yet does not.
+runs() { grep -qs '^State:[[:space:]][^ZX]' "/proc/$1/status"; }
+sql() { psql -X -q -A -t -d "$(sed -n 's/^PARLEY_DATABASE_URL=//p' "$PARLEY_RUN/env")" -c "$1"; }
+cache() { redis-cli -p "$PARLEY_REDIS_PORT" "$@"; }
+
+# expect ACTUAL WANTED: equal, or says both.
+expect() { [ "$1" = "$2" ] || { say "got: $1" "wanted: $2" && return 1; }; }
+
+starts_everything() {
+  up
+  expect "$(cut -d' ' -f1 "$PARLEY_RUN/pids" | tr '\n' ' ')" 'broker.1 executor.1 gateway.1 postgres.1 redis.1 worker.1 '
+  deploy/local/status.sh
+  grep -q 'parley: 2 + 2 = 4' "$work/up.log"
+  grep -q 'pk_test' "$work/up.log"
+}
+
+private_files() {
+  expect "$(stat -c %a "$PARLEY_RUN/env" "$PARLEY_RUN/secrets" "$PARLEY_RUN" | tr '\n' ' ')" '600 600 700 '
+}
+
+role_obeys_row_security() {
+  expect "$(sql "SELECT current_user, rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user")" \
+    'parley_service|f|f|f'
+}
+
+only_loopback() {
+  local pid
+  while read -r _ pid; do
+    if ss -ltnpH | grep "pid=$pid," | awk '{ print $4 }' | grep -v '^127\.0\.0\.1:'; then return 1; fi
+  done <"$PARLEY_RUN/pids"
+}
+
+second_up_changes_nothing() {
+  local before start
+  before=$(cat "$PARLEY_RUN/pids" "$PARLEY_RUN/env" "$PARLEY_RUN/parleyctl.calls")
+  start=$(milliseconds)
+  up
+  [ "$(($(milliseconds) - start))" -lt 5000 ]
+  expect "$(cat "$PARLEY_RUN/pids" "$PARLEY_RUN/env" "$PARLEY_RUN/parleyctl.calls")" "$before"
+}
+
+# repairs NAME: after kill -9 of it, up starts it again and leaves all others alone.
+repairs() {
+  local name=$1 before old
+  before=$(grep -v "^$name " "$PARLEY_RUN/pids")
+  old=$(pid_of "$name")
+  kill -9 "$old"
+  while runs "$old"; do sleep 0.05; done
+  if deploy/local/status.sh; then return 1; fi
+  up
+  expect "$(grep -v "^$name " "$PARLEY_RUN/pids")" "$before"
+  [ -n "$(pid_of "$name")" ] && [ "$(pid_of "$name")" != "$old" ]
+  deploy/local/status.sh
+}
+
+data_survives() {
+  sql "INSERT INTO kept VALUES ('here')"
+  cache set kept here
+  down
+  up
+  expect "$(sql 'SELECT word FROM kept')" here
+  expect "$(cache get kept)" here
+}
+
+scales() {
+  WORKERS=3 up
+  [ -n "$(pid_of worker.3)" ]
+  up
+  expect "$(pid_of worker.1 | wc -l)$(pid_of worker.3)" 1
+}
+
+restarts_what_changed() {
+  local gateway redis
+  gateway=$(pid_of gateway.1) redis=$(pid_of redis.1)
+  PARLEY_LOG_LEVEL=debug up
+  [ "$(pid_of gateway.1)" != "$gateway" ]
+  expect "$(pid_of redis.1)" "$redis"
+  tr '\0' '\n' <"/proc/$(pid_of gateway.1)/environ" | grep -x PARLEY_LOG_LEVEL=debug
+  up
+}
+
+operator_secrets_stay_out_of_services() {
+  local name
+  PARLEY_API_KEY=x PARLEY_MIGRATION_DATABASE_URL=x up
+  for name in gateway.1 worker.1 executor.1; do
+    if tr '\0' '\n' <"/proc/$(pid_of $name)/environ" | grep -E '^PARLEY_(API_KEY|MIGRATION|OWNER)'; then return 1; fi
+  done
+}
+
+new_passwords() {
+  rm "$PARLEY_RUN/secrets"
+  up
+  expect "$(sql 'SELECT word FROM kept')" here
+}
+
+# A record whose pid belongs to someone else now (another start time) must not get that process killed.
+spares_strangers() {
+  sleep 300 &
+  local stranger=$!
+  sed "s/^[0-9]* /$stranger /" "$PARLEY_RUN/processes/worker.1" >"$PARLEY_RUN/processes/worker.7"
+  down
+  kill -0 "$stranger"
+  kill "$stranger"
+}
+
+down_leaves_nothing() {
+  local pids pid
+  up
+  pids=$(cut -d' ' -f2 "$PARLEY_RUN/pids")
+  down
+  for pid in $pids; do
+    if runs "$pid"; then return 1; fi
+  done
+  [ ! -s "$PARLEY_RUN/pids" ] && [ -z "$(ls "$PARLEY_RUN/processes")" ]
+  down
+}
+
+stubborn_is_killed() {
+  PLACEHOLDER_STUBBORN=yes up
+  down
+  grep -q 'gateway.1 did not end within 2 s: killed' "$work/down.log"
+}
+
+names_taken_port() {
+  python3 -m http.server --bind 127.0.0.1 "$PARLEY_REDIS_PORT" &
+  local holder=$!
+  until ss -ltnH "sport = :$PARLEY_REDIS_PORT" | grep -q .; do sleep 0.05; done
+  if up; then return 1; fi
+  kill "$holder"
+  wait "$holder" || true
+  grep -q "port $PARLEY_REDIS_PORT for redis.1 is taken by python3.*, pid $holder; .*PARLEY_REDIS_PORT=" "$work/up.log"
+  [ ! -s "$PARLEY_RUN/pids" ]
+}
+
+clean_up() {
+  deploy/local/down.sh >/dev/null 2>&1 || say "stack-test: down failed: something may still run from $work"
+  rm -rf "$work"
+}
+
+choose_ports
+make_placeholders
+trap clean_up EXIT
+check "make up starts everything and shows an answer" starts_everything
+check "files with secrets are private" private_files
+check "the services' database role cannot bypass row-level security" role_obeys_row_security
+check "every process listens on loopback only" only_loopback
+check "a second make up changes nothing in 5 s" second_up_changes_nothing
+for name in postgres.1 redis.1 broker.1 gateway.1 worker.1 executor.1; do
+  check "make up repairs $name after kill -9" repairs "$name"
+done
+check "data survives make down and make up" data_survives
+check "WORKERS adds and removes workers" scales
+check "a changed setting restarts the services only" restarts_what_changed
+check "services do not get the operator's secrets" operator_secrets_stay_out_of_services
+check "lost passwords are made anew, data kept" new_passwords
+check "a pid that is another's now is not signalled" spares_strangers
+check "make down leaves nothing, twice" down_leaves_nothing
+check "what ignores SIGTERM is killed" stubborn_is_killed
+check "a taken port is named with its holder, and nothing starts" names_taken_port
+word=passed
+[ "$failed" -eq 0 ] || word=failed
+say "✔ Test run with $((passed + failed)) tests in 1 suite $word after $SECONDS.0 seconds."
+[ "$failed" -eq 0 ]
