@@ -1,33 +1,9 @@
 # One machine, no Docker. Every recipe calls a script in deploy/local; `make` alone lists the verbs.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down restart status logs test ci lint format build coverage fuzz clean
+.PHONY: help up down restart status logs setup test ci lint format build coverage fuzz clean
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
-
-setcoverage: ## run the Swift tests, print the lines covered
-	@deploy/local/coverage.sh
-
-fuzz: ## run the fuzz tests (SEED=17 to choose the seed)
-	@deploy/local/fuzz.sh $(SEED)
-
-up: ## install Debian packages and fetch the pinned binaries
-	@deploy/local/setup.sh
-
-format: ## format all Swift sources in place
-	@swift format -i -r -p Package.swift Shared Services Tests
-
-lint: ## check format and shell scripts
-	@deploy/local/lint.sh
-
-build: ## build everything for development, warnings as errors
-	@deploy/local/build.sh
-
-test: ## set up and run every test
-	@deploy/local/test.sh
-
-ci: ## lint, build, test: what continuous integration runs
-	@deploy/local/test.sh --ci
 
 up: ## start everything on this machine, or repair what runs
 	@deploy/local/up.sh
@@ -44,6 +20,30 @@ status: ## a table of what runs
 
 logs: ## show the logs (SERVICE=worker.1 for one)
 	@deploy/local/logs.sh $(SERVICE)
+
+test: ## set up and run every test
+	@deploy/local/test.sh
+
+ci: ## lint, build, test: what continuous integration runs
+	@deploy/local/test.sh --ci
+
+lint: ## check the format of Swift sources, and shell scripts
+	@deploy/local/lint.sh
+
+format: ## format all Swift sources in place
+	@swift format -i -r -p Package.swift Shared Services Tests
+
+build: ## build everything for development, warnings as errors
+	@deploy/local/build.sh
+
+coverage: ## run the Swift tests, print the lines covered
+	@deploy/local/coverage.sh
+
+fuzz: ## run the fuzz tests (SEED=17 to choose the seed)
+	@deploy/local/fuzz.sh $(SEED)
+
+setup: ## install Debian packages and fetch the pinned binaries
+	@deploy/local/setup.sh
 
 clean: ## stop everything; remove what was built AND all local data (.run)
 	@deploy/local/down.sh

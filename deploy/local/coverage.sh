@@ -13,7 +13,15 @@ code=0
 swift test --skip-build --enable-code-coverage --scratch-path "$build" --disable-xctest >"$build/test.log" 2>&1 || code=$?
 tail -n 1 "$build/test.log"
 
-python3 - "$(swift test --scratch-path "$build" --show-codecov-path)" "$ROOT" <<'PYTHON'
+# The report covers the executables too: end-to-end tests run them, and they write their counts beside the tests' own.
+tools=$(dirname "$(realpath "$(command -v swift)")")
+objects=("$build/debug/parleyPackageTests.xctest")
+for program in "$build"/debug/parley-* "$build/debug/parleyctl"; do
+  if [ -f "$program" ] && [ -x "$program" ]; then objects+=(-object "$program"); fi
+done
+"$tools/llvm-cov" export -summary-only -instr-profile "$build/debug/codecov/default.profdata" "${objects[@]}" \
+  >"$build/coverage.json"
+python3 - "$build/coverage.json" "$ROOT" <<'PYTHON'
 import collections, json, os, sys
 report, root = sys.argv[1:]
 modules = collections.defaultdict(lambda: [0, 0])
