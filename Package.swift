@@ -66,7 +66,7 @@ let sharedModules: [Target] = [
     shared("EventLoop", ["CSystem"]),
     shared("HTTPServer", ["EventLoop", "CSystem", "COpenSSL", "JSON"]),
     shared("HTTPClient", ["CCurl"]),
-    shared("EventBus", ["CRdkafka", "Observability", "Lifecycle"]),
+    shared("EventBus", ["CRdkafka", "CSystem", "Observability", "Lifecycle"]),
     shared("Postgres", ["CPostgres", "EventLoop", "Observability"]),
     shared("Redis", ["CHiredis", "EventLoop", "Observability"]),
     shared("Domain", ["CSchemas", "JSON", "JSONSchema", "Observability"]),

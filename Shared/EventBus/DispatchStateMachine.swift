@@ -68,8 +68,9 @@ struct DispatchStateMachine: Sendable {
     private var ready = Ring<Int>()
     private var delayed = DeadlineHeap()
     private var lastGeneration: UInt64 = 0
-    private var isHoldingBack = false
 
+    /// Whether all partitions are paused because the topic has been at its limit for long.
+    private(set) var isHoldingBack = false
     /// Records received and not finished, running ones of lost partitions included.
     private(set) var inFlightCount = 0
     /// The bytes of those.
