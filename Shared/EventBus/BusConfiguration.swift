@@ -117,7 +117,10 @@ package struct BusConfiguration: Sendable {
             throw BusError(.configurationInvalid, "messageBytesMax is \(messageBytesMax); at most 1 GiB is possible")
         }
         if publishRecordsMax > 1 << 20 {
-            throw BusError(.configurationInvalid, "publishRecordsMax is \(publishRecordsMax); at most 1048576 is possible")
+            throw BusError(
+                .configurationInvalid,
+                "publishRecordsMax is \(publishRecordsMax); at most 1048576 is possible"
+            )
         }
         if heartbeatInterval >= sessionTimeout {
             throw BusError(.configurationInvalid, "heartbeatInterval must be shorter than sessionTimeout")

@@ -106,7 +106,8 @@ package final class BusConsumer: Sendable {
         }
     }
 
-    private func run(_ loop: ConsumerLoop, _ handler: @escaping @Sendable (BusRecord) async throws -> Void) async throws {
+    private func run(_ loop: ConsumerLoop, _ handler: @escaping @Sendable (BusRecord) async throws -> Void) async throws
+    {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 defer { loop.dispatcher.stop() }

@@ -42,7 +42,10 @@ struct Ring<Element: Sendable>: Sendable {
     subscript(position: Int) -> Element? {
         get { position < count ? slots[(head + position) & (slots.count - 1)] : nil }
         set {
-            precondition(position >= 0 && position < count && newValue != nil, "a ring is only written where it is full")
+            precondition(
+                position >= 0 && position < count && newValue != nil,
+                "a ring is only written where it is full"
+            )
             slots[(head + position) & (slots.count - 1)] = newValue
         }
     }

@@ -34,7 +34,9 @@ package final class TopicAdmin: Sendable {
         let topics = try await DedicatedThread.run(name: "bus-admin") {
             try self.admin.topics(timeout: self.configuration.adminTimeout)
         }
-        return topics.map { TopicDescription(name: $0.name, partitions: $0.partitionCount) }.sorted { $0.name < $1.name }
+        return topics.map { TopicDescription(name: $0.name, partitions: $0.partitionCount) }.sorted {
+            $0.name < $1.name
+        }
     }
 
     /// How far a group is behind in each partition of the topics; topics that the broker does not know are left out.

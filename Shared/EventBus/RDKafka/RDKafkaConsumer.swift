@@ -172,7 +172,9 @@ extension BusRecord {
             topic: topic,
             partition: source.partition,
             offset: source.offset,
-            key: source.key.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: source.key_len), as: UTF8.self) },
+            key: source.key.map {
+                String(decoding: UnsafeRawBufferPointer(start: $0, count: source.key_len), as: UTF8.self)
+            },
             value: Array(UnsafeRawBufferPointer(start: source.payload, count: source.len)),
             headers: Self.headers(of: message),
             timestampMilliseconds: timestamp
