@@ -21,7 +21,9 @@ final class BatchQueue: Sendable {
     /// True after ``stop()``.
     var isStopped: Bool { state.withLock { $0.isStopped } }
 
-    /// How many records may be offered. At 0 the thread is woken when there is room again.
+    /// How many records may be offered.
+    ///
+    /// At 0 the thread is woken when there is room again.
     var room: Int {
         state.withLock { state in
             let room = max(0, recordsMax - state.records.count)
@@ -42,7 +44,9 @@ final class BatchQueue: Sendable {
         waiting?.resume()
     }
 
-    /// Takes all records; waits for some. Nil when stopped.
+    /// Takes all records; waits for some.
+    ///
+    /// Nil when stopped.
     func next() async -> [BusRecord]? {
         while true {
             let (records, isStopped, wasFull) = state.withLock { state in

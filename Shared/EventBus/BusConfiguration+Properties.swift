@@ -1,4 +1,6 @@
-/// The librdkafka property lists that a configuration comes to. Names and meanings: librdkafka's CONFIGURATION.md.
+/// The librdkafka property lists that a configuration comes to.
+///
+/// Names and meanings: librdkafka's CONFIGURATION.md.
 extension BusConfiguration {
     /// What a record may take on the wire above its payload: lengths, offsets, batch and request framing.
     static let framingBytes = 8192
@@ -30,7 +32,9 @@ extension BusConfiguration {
         return properties(with: own)
     }
 
-    /// The properties of a reader by assignment. librdkafka wants a group's name for it, but never joins that group.
+    /// The properties of a reader by assignment.
+    ///
+    /// librdkafka wants a group's name for it, but never joins that group.
     var readerProperties: [String: String] {
         var own = fetchProperties
         own["group.id"] = "\(clientID)-reader"

@@ -1,4 +1,6 @@
-/// How the bus reaches the broker, and its limits. One value serves producers, consumers, readers and admin calls.
+/// How the bus reaches the broker, and its limits.
+///
+/// One value serves producers, consumers, readers and admin calls.
 package struct BusConfiguration: Sendable {
     /// A set of broker settings.
     package enum Profile: String, Sendable, CaseIterable {
@@ -21,63 +23,115 @@ package struct BusConfiguration: Sendable {
 
     // MARK: Broker settings (each has the profile's default and may be set)
 
-    /// A member that is silent for this long is out of the group. Local 2 s, production 10 s.
+    /// A member that is silent for this long is out of the group.
+    ///
+    /// Local 2 s, production 10 s.
     package var sessionTimeout: Duration
-    /// How often a member says that it lives. Local 0.5 s, production 3 s.
+    /// How often a member says that it lives.
+    ///
+    /// Local 0.5 s, production 3 s.
     package var heartbeatInterval: Duration
-    /// How partitions are shared out in a group. Local `range`, production `cooperative-sticky`.
+    /// How partitions are shared out in a group.
+    ///
+    /// Local `range`, production `cooperative-sticky`.
     package var assignmentStrategy: String
-    /// How long the broker may hold a fetch that finds nothing. Local 10 ms, production 100 ms.
+    /// How long the broker may hold a fetch that finds nothing.
+    ///
+    /// Local 10 ms, production 100 ms.
     package var fetchWaitMax: Duration
-    /// How long the producer waits for more records to share a batch. Local 0, production 2 ms.
+    /// How long the producer waits for more records to share a batch.
+    ///
+    /// Local 0, production 2 ms.
     package var linger: Duration
-    /// The longest pause between attempts to connect. 0.5 s.
+    /// The longest pause between attempts to connect.
+    ///
+    /// 0.5 s.
     package var reconnectBackoffMax = Duration.milliseconds(500)
-    /// How often topics are looked up again without cause. Local 2 s, production 60 s.
+    /// How often topics are looked up again without cause.
+    ///
+    /// Local 2 s, production 60 s.
     package var metadataRefreshInterval: Duration
 
     // MARK: Limits
 
-    /// The largest record: key, value and headers, in bytes. 1 MiB.
+    /// The largest record: key, value and headers, in bytes.
+    ///
+    /// 1 MiB.
     package var messageBytesMax = 1 << 20
-    /// Records that the producer holds. 100,000.
+    /// Records that the producer holds.
+    ///
+    /// 100,000.
     package var producerQueueRecordsMax = 100_000
-    /// Bytes that the producer holds. 64 MiB.
+    /// Bytes that the producer holds.
+    ///
+    /// 64 MiB.
     package var producerQueueBytesMax = 64 << 20
-    /// Records published with ``BusProducer/publishBuffered(_:)`` that the producer holds; over it they are dropped. 10,000.
+    /// Records published with ``BusProducer/publishBuffered(_:)`` that the producer holds; over it they are dropped.
+    ///
+    /// 10,000.
     package var bufferedRecordsMax = 10_000
-    /// Records that one ``BusProducer/publish(_:)`` may carry. 10,000.
+    /// Records that one ``BusProducer/publish(_:)`` may carry.
+    ///
+    /// 10,000.
     package var publishRecordsMax = 10_000
-    /// A record that the broker has not acknowledged in this time has failed. 10 s locally, 30 s in production.
+    /// A record that the broker has not acknowledged in this time has failed.
+    ///
+    /// 10 s locally, 30 s in production.
     package var deliveryTimeout: Duration
-    /// Records of a topic that a consumer has received and not finished. 1,024.
+    /// Records of a topic that a consumer has received and not finished.
+    ///
+    /// 1,024.
     package var inFlightRecordsMax = 1024
-    /// Bytes of those records, above which nothing more is received. 64 MiB.
+    /// Bytes of those records, above which nothing more is received.
+    ///
+    /// 64 MiB.
     package var inFlightBytesMax = 64 << 20
-    /// Records of a partition from the lowest unfinished one to the newest. 4,096.
+    /// Records of a partition from the lowest unfinished one to the newest.
+    ///
+    /// 4,096.
     package var partitionWindowRecordsMax = 4096
-    /// Kilobytes that librdkafka fetches ahead for one topic. 16 MiB.
+    /// Kilobytes that librdkafka fetches ahead for one topic.
+    ///
+    /// 16 MiB.
     package var prefetchKilobytesMax = 16 << 10
-    /// Records that a reader holds for a handler that is busy. 4,096.
+    /// Records that a reader holds for a handler that is busy.
+    ///
+    /// 4,096.
     package var readerBufferRecordsMax = 4096
 
     // MARK: Times of the consumer
 
-    /// Finished records are committed this often. 200 ms.
+    /// Finished records are committed this often.
+    ///
+    /// 200 ms.
     package var commitInterval = Duration.milliseconds(200)
-    /// So many finished records are committed at once, whatever the time. 2,000.
+    /// So many finished records are committed at once, whatever the time.
+    ///
+    /// 2,000.
     package var commitRecordsMax = 2000
-    /// How long handlers of leaving partitions may finish in a rebalance. Local 1 s, production 5 s.
+    /// How long handlers of leaving partitions may finish in a rebalance.
+    ///
+    /// Local 1 s, production 5 s.
     package var revokeTimeout: Duration
-    /// How long running handlers may finish at shutdown; then they are cancelled. 10 s.
+    /// How long running handlers may finish at shutdown; then they are cancelled.
+    ///
+    /// 10 s.
     package var drainTimeout = Duration.seconds(10)
-    /// The pause before the first retry of a failed record; doubles with each. 100 ms.
+    /// The pause before the first retry of a failed record; doubles with each.
+    ///
+    /// 100 ms.
     package var retryBackoff = Duration.milliseconds(100)
-    /// The longest pause between retries. 5 s.
+    /// The longest pause between retries.
+    ///
+    /// 5 s.
     package var retryBackoffMax = Duration.seconds(5)
-    /// How long a topic must be at its limit before its partitions are paused at the broker. 100 ms.
+    /// How long a topic must be at its limit before its partitions are paused at the broker.
+    ///
+    /// 100 ms.
     package var holdBackAfter = Duration.milliseconds(100)
-    /// How long an admin call may take. 10 s.
+    /// How long an admin call may take.
+    ///
+    /// 10 s.
     package var adminTimeout = Duration.seconds(10)
 
     /// Makes a configuration with a profile's defaults.
@@ -128,11 +182,13 @@ package struct BusConfiguration: Sendable {
     }
 }
 
-/// Encryption and credentials for the broker. What is nil is left to librdkafka's default.
+/// Encryption and credentials for the broker.
+///
+/// What is nil is left to librdkafka's default.
 package struct BusSecurity: Sendable, CustomStringConvertible {
-    /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
+    /// The protocol: `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     package var securityProtocol: String?
-    /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER`, …
+    /// The mechanism for SASL: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER` or another of librdkafka.
     package var saslMechanism: String?
     /// The user's name for SASL.
     package var saslUsername: String?

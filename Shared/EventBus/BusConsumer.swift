@@ -19,8 +19,10 @@ package final class BusConsumer: Sendable {
     private let loops: [ConsumerLoop]
     private let isStarted = Atomic(false)
 
-    /// Makes a consumer; it joins the group in ``run(handler:)``. `concurrency` is how many handlers run at once for each
-    /// topic. `onTopicMissing` hears, from a thread of the consumer, of topics that the broker does not know.
+    /// Makes a consumer; it joins the group in ``run(handler:)``.
+    ///
+    /// `concurrency` is how many handlers run at once for each topic. `onTopicMissing` hears, from a thread of the
+    /// consumer, of topics that the broker does not know.
     ///
     /// - Throws: ``BusError`` when librdkafka is too old or the configuration makes no sense.
     package init(
@@ -99,7 +101,9 @@ package final class BusConsumer: Sendable {
         }
     }
 
-    /// Ends as a crash would: nothing is committed, the group is not told. For tests.
+    /// Ends as a crash would: nothing is committed, the group is not told.
+    ///
+    /// For tests.
     func crash() {
         for loop in loops {
             loop.crash()

@@ -1,4 +1,6 @@
-/// What went wrong on the bus. Messages name topics, limits and settings; never keys, bodies or credentials.
+/// What went wrong on the bus.
+///
+/// Messages name topics, limits and settings; never keys, bodies or credentials.
 package struct BusError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kinds of failure.
     package enum Code: String, Sendable, CaseIterable {

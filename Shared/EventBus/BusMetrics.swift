@@ -1,6 +1,8 @@
 import Synchronization
 
-/// What a producer, consumer or reader has done so far. Counters only grow; `inFlight` is of the moment.
+/// What a producer, consumer or reader has done so far.
+///
+/// Counters only grow; `inFlight` is of the moment.
 package struct BusMetrics: Sendable, Equatable {
     /// Records that the broker acknowledged.
     package var produced: UInt64 = 0

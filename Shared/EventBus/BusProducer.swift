@@ -17,8 +17,10 @@ package final class BusProducer: Sendable {
     private let onTopicMissing: @Sendable (String) -> Void
     private let state = Mutex(State())
 
-    /// Makes a producer; it connects in the background. `onTopicMissing` hears, from a thread of the producer, of topics
-    /// that the broker does not know; ``TopicKeeper/nudge()`` belongs there.
+    /// Makes a producer; it connects in the background.
+    ///
+    /// `onTopicMissing` hears, from a thread of the producer, of topics that the broker does not know;
+    /// ``TopicKeeper/nudge()`` belongs there.
     ///
     /// - Throws: ``BusError`` when librdkafka is too old or refuses the configuration.
     package init(
@@ -64,8 +66,9 @@ package final class BusProducer: Sendable {
         try await line().publish(records)
     }
 
-    /// Publishes a record without waiting and without a report: for deltas. Over
-    /// ``BusConfiguration/bufferedRecordsMax``, or when it cannot be delivered, it is dropped and counted.
+    /// Publishes a record without waiting and without a report: for deltas.
+    ///
+    /// Over ``BusConfiguration/bufferedRecordsMax``, or when it cannot be delivered, it is dropped and counted.
     package func publishBuffered(_ record: OutgoingRecord) {
         let isTaken = (try? line())?.publishBuffered(record) ?? false
         if !isTaken {

@@ -8,7 +8,9 @@ import Synchronization
 package final class BusReader: Sendable {
     /// Where to start.
     package enum Start: Sendable, Equatable {
-        /// With what comes from now on. The local broker may hand out a few records from before.
+        /// With what comes from now on.
+        ///
+        /// The local broker may hand out a few records from before.
         case end
         /// With everything that the broker has.
         case beginning

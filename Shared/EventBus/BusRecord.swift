@@ -1,4 +1,6 @@
-/// One header of a record: a name and bytes. Names may repeat; the last one of a name counts.
+/// One header of a record: a name and bytes.
+///
+/// Names may repeat; the last one of a name counts.
 package struct BusHeader: Sendable, Equatable {
     /// The header's name, such as `traceparent`.
     package let name: String
@@ -25,7 +27,9 @@ package struct BusRecord: Sendable, Equatable {
     package let partition: Int32
     /// The record's offset in the partition.
     package let offset: Int64
-    /// The key; nil when the record has none. Bytes that are not UTF-8 are replaced.
+    /// The key; nil when the record has none.
+    ///
+    /// Bytes that are not UTF-8 are replaced.
     package let key: String?
     /// The body.
     package let value: [UInt8]
@@ -68,7 +72,9 @@ package struct BusRecord: Sendable, Equatable {
 package struct OutgoingRecord: Sendable, Equatable {
     /// The topic's name.
     package let topic: String
-    /// The key: records of one key go to one partition and stay in order. Nil spreads them.
+    /// The key: records of one key go to one partition and stay in order.
+    ///
+    /// Nil spreads them.
     package let key: String?
     /// The body.
     package let value: [UInt8]

@@ -57,7 +57,9 @@ struct DeliveryStateMachine: Sendable {
         publish << UInt(indexBits) | UInt(index)
     }
 
-    /// Takes the fate of one record: nil for delivered. Answers the publish's outcome when this was its last record.
+    /// Takes the fate of one record: nil for delivered.
+    ///
+    /// Answers the publish's outcome when this was its last record.
     mutating func reported(ticket: UInt, failure: BusError.Code?) -> Outcome? {
         let publish = ticket >> UInt(Self.indexBits)
         let index = Int(ticket & (1 << UInt(Self.indexBits) - 1))

@@ -136,7 +136,9 @@ struct DispatchStateMachine: Sendable {
 
     // MARK: Records
 
-    /// Takes a record. A record of a partition that is not assigned is dropped: its new owner gets it.
+    /// Takes a record.
+    ///
+    /// A record of a partition that is not assigned is dropped: its new owner gets it.
     mutating func received(_ record: BusRecord) {
         // Asked for in place: a copy of the partition would be a copy of its window.
         guard let isRewind = partitions[record.partition]?.isRewind(record.offset) else {
@@ -196,7 +198,9 @@ struct DispatchStateMachine: Sendable {
         release(work.lane)
     }
 
-    /// The handler failed: the record stays first of its lane, which waits until `retryAt`. Others go on.
+    /// The handler failed: the record stays first of its lane, which waits until `retryAt`.
+    ///
+    /// Others go on.
     mutating func failed(_ work: Work, retryAt: ContinuousClock.Instant) {
         guard isCurrent(work) else {
             staleCount += 1
@@ -231,7 +235,9 @@ struct DispatchStateMachine: Sendable {
 
     // MARK: Flow
 
-    /// How many more records may be received now. Never more than a limit allows, and 0 at the limit.
+    /// How many more records may be received now.
+    ///
+    /// Never more than a limit allows, and 0 at the limit.
     var room: Int {
         guard !isHoldingBack, inFlightBytes < limits.inFlightBytesMax else { return 0 }
         var room = max(0, limits.inFlightRecordsMax - inFlightCount)
@@ -246,8 +252,10 @@ struct DispatchStateMachine: Sendable {
         inFlightCount <= limits.inFlightRecordsMax / 2 && inFlightBytes <= limits.inFlightBytesMax / 2
     }
 
-    /// Decides what to pause and resume. A partition pauses when its window is full and resumes when half of it is free;
-    /// with `holdBack` (the topic has been at its limit for long) all pause until half of the topic's limit is free.
+    /// Decides what to pause and resume.
+    ///
+    /// A partition pauses when its window is full and resumes when half of it is free; with `holdBack` (the topic has
+    /// been at its limit for long) all pause until half of the topic's limit is free.
     mutating func flow(holdBack: Bool) -> Flow {
         if holdBack {
             isHoldingBack = true
@@ -342,8 +350,10 @@ struct DispatchStateMachine: Sendable {
         paused.remove(partition)
     }
 
-    /// Drops what waits in the lanes of a partition. A running lane stays until its handler is through, so that a record of
-    /// its key that comes again with a new assignment waits for that handler.
+    /// Drops what waits in the lanes of a partition.
+    ///
+    /// A running lane stays until its handler is through, so that a record of its key that comes again with a new
+    /// assignment waits for that handler.
     private mutating func dropQueued(_ partition: Int32) {
         var gone: Set<Int> = []
         for (index, lane) in lanes.enumerated() {

@@ -32,7 +32,9 @@ struct PartitionStateMachine: Sendable, Equatable {
     /// How many records lie between the watermark and the newest one, finished or not.
     var windowCount: Int { window.count }
 
-    /// The offset that may be committed: the lowest unfinished one. Nil before the first record.
+    /// The offset that may be committed: the lowest unfinished one.
+    ///
+    /// Nil before the first record.
     var watermark: Int64? {
         window.first?.offset ?? lastOffset.map { $0 + 1 }
     }
@@ -64,7 +66,9 @@ struct PartitionStateMachine: Sendable, Equatable {
         }
     }
 
-    /// The offset to commit now, or nil when the last commit said it already. Asking counts as committing.
+    /// The offset to commit now, or nil when the last commit said it already.
+    ///
+    /// Asking counts as committing.
     mutating func takeCommit() -> Int64? {
         guard let watermark, let committedOffset, watermark > committedOffset else { return nil }
         self.committedOffset = watermark

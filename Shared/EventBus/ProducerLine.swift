@@ -1,7 +1,9 @@
 import Observability
 import Synchronization
 
-/// One librdkafka producer with the thread that takes its reports. After a fatal error it is given up for a new one.
+/// One librdkafka producer with the thread that takes its reports.
+///
+/// After a fatal error it is given up for a new one.
 final class ProducerLine: Sendable {
     private struct State {
         var deliveries: DeliveryStateMachine
@@ -74,7 +76,9 @@ final class ProducerLine: Sendable {
         return true
     }
 
-    /// Takes nothing more; what is on its way has this long, then it fails with `code`. Answers when the thread has ended.
+    /// Takes nothing more; what is on its way has this long, then it fails with `code`.
+    ///
+    /// Answers when the thread has ended.
     func end(within time: Duration, code: BusError.Code) async {
         beginEnd(within: time, code: code)
         await withCheckedContinuation { continuation in

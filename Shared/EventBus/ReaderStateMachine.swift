@@ -43,8 +43,9 @@ struct ReaderStateMachine: Sendable {
     /// How many partitions are followed.
     var count: Int { partitions.count }
 
-    /// The topic has this many partitions; answers true when some are new. New ones that turn up later are read from their
-    /// beginning: all they have was written since we started.
+    /// The topic has this many partitions; answers true when some are new.
+    ///
+    /// New ones that turn up later are read from their beginning: all they have was written since we started.
     mutating func discovered(count: Int) -> Bool {
         let isFirst = partitions.isEmpty
         var isNew = false
@@ -55,7 +56,9 @@ struct ReaderStateMachine: Sendable {
         return isNew
     }
 
-    /// The connection was lost: from here on nothing is believed. Positions are to be assigned anew.
+    /// The connection was lost: from here on nothing is believed.
+    ///
+    /// Positions are to be assigned anew.
     mutating func suspect() {
         for number in partitions.keys where partitions[number]?.anchor != nil {
             partitions[number]?.isVerifying = true

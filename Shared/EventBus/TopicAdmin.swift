@@ -54,7 +54,9 @@ package final class TopicAdmin: Sendable {
         }
     }
 
-    /// Creates what is missing. Blocks.
+    /// Creates what is missing.
+    ///
+    /// Blocks.
     func ensureNow(_ topics: [TopicSpec], timeout: Duration? = nil) throws {
         let timeout = timeout ?? configuration.adminTimeout
         let existing = Dictionary(

@@ -78,7 +78,9 @@ final class TopicDispatcher: Sendable {
 
     // MARK: Handler tasks
 
-    /// Ends a record and takes the next one; waits for one. Nil when the topic stops.
+    /// Ends a record and takes the next one; waits for one.
+    ///
+    /// Nil when the topic stops.
     func next(after outcome: Outcome?) async -> DispatchStateMachine.Work? {
         var outcome = outcome
         var isWoken = false

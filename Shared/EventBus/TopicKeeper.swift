@@ -16,8 +16,9 @@ package final class TopicKeeper: Sendable {
     private let isStopped = Atomic(false)
     private let isHealthy = Atomic(false)
 
-    /// Makes a keeper of these topics. `interval` is how often it looks without cause; by default every second locally and
-    /// every 30 s in production.
+    /// Makes a keeper of these topics.
+    ///
+    /// `interval` is how often it looks without cause; by default every second locally and every 30 s in production.
     ///
     /// - Throws: ``BusError`` when librdkafka is too old or refuses the configuration.
     package init(
@@ -44,12 +45,16 @@ package final class TopicKeeper: Sendable {
         isHealthy.store(true, ordering: .releasing)
     }
 
-    /// Something says that a topic is missing: look now. Does not wait.
+    /// Something says that a topic is missing: look now.
+    ///
+    /// Does not wait.
     package func nudge() {
         wakeup.signal()
     }
 
-    /// Keeps the topics until ``shutdown()`` or until the task is cancelled. Throws only when no thread can be had.
+    /// Keeps the topics until ``shutdown()`` or until the task is cancelled.
+    ///
+    /// Throws only when no thread can be had.
     package func run() async throws {
         try await withTaskCancellationHandler {
             try await DedicatedThread.run(name: "bus-topics") { self.keep() }

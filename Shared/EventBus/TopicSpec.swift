@@ -37,6 +37,8 @@ package struct PartitionLag: Sendable, Equatable {
     package let committedOffset: Int64?
     /// The offset that the next record written will have.
     package let endOffset: Int64
-    /// Records between the two. Without a commit all records that the partition still has count.
+    /// Records between the two.
+    ///
+    /// Without a commit all records that the partition still has count.
     package let lag: Int64
 }

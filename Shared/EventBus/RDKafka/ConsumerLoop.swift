@@ -43,13 +43,17 @@ final class ConsumerLoop: Sendable {
         dispatcher = try TopicDispatcher(configuration: configuration)
     }
 
-    /// Ends the loop as a crash would: nothing is committed and the group is not told. For tests.
+    /// Ends the loop as a crash would: nothing is committed and the group is not told.
+    ///
+    /// For tests.
     func crash() {
         state.withLock { $0.isCrashing = true }
         dispatcher.stop()
     }
 
-    /// Receives until the dispatcher is stopped. Blocks.
+    /// Receives until the dispatcher is stopped.
+    ///
+    /// Blocks.
     ///
     /// - Throws: ``BusError`` when the first client cannot be made; later ones are tried again.
     func run() throws {

@@ -8,7 +8,9 @@ struct LagQuestion {
     let configuration: BusConfiguration
     let logger: Logger
 
-    /// Asks. Blocks.
+    /// Asks.
+    ///
+    /// Blocks.
     func ask() throws -> [PartitionLag] {
         let wakeup = try Wakeup()
         var properties = configuration.consumerProperties(group: group)

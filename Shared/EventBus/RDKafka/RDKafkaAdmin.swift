@@ -9,7 +9,9 @@ struct TopicMetadata: Sendable, Equatable {
 
 /// Metadata requests.
 enum Metadata {
-    /// Asks the broker for all topics, or only for one; topics that it does not know are left out. Blocks.
+    /// Asks the broker for all topics, or only for one; topics that it does not know are left out.
+    ///
+    /// Blocks.
     static func topics(
         of handle: RDKafkaHandle,
         only topic: OpaquePointer? = nil,
@@ -35,7 +37,9 @@ enum Metadata {
     }
 }
 
-/// The C calls of topic administration. All of them block: call them on a ``DedicatedThread``.
+/// The C calls of topic administration.
+///
+/// All of them block: call them on a ``DedicatedThread``.
 final class RDKafkaAdmin: Sendable {
     private let handle: RDKafkaHandle
 

@@ -1,7 +1,9 @@
 import CRdkafka
 import Observability
 
-/// The C calls of a consumer of one topic. Only the thread that polls uses it.
+/// The C calls of a consumer of one topic.
+///
+/// Only the thread that polls uses it.
 final class RDKafkaConsumer {
     /// What a poll found besides records.
     struct Problems: Sendable {
@@ -45,7 +47,9 @@ final class RDKafkaConsumer {
         }
     }
 
-    /// Takes up to `max` records without waiting, and serves callbacks. Answers the problems it met.
+    /// Takes up to `max` records without waiting, and serves callbacks.
+    ///
+    /// Answers the problems it met.
     func poll(max: Int, into records: inout [BusRecord]) -> Problems {
         var problems = Problems()
         var buffer = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: max)

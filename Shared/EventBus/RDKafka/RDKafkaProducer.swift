@@ -1,7 +1,9 @@
 import CRdkafka
 import Observability
 
-/// The C calls of a producer. What a record's delivery is reported under is a number that the caller chooses.
+/// The C calls of a producer.
+///
+/// What a record's delivery is reported under is a number that the caller chooses.
 final class RDKafkaProducer: Sendable {
     /// The fate of one record.
     struct Delivery: Sendable {

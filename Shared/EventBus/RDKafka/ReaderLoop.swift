@@ -43,7 +43,9 @@ final class ReaderLoop: Sendable {
     /// Whether the topic's partitions have been found and are read.
     var isReading: Bool { isFollowing.load(ordering: .acquiring) }
 
-    /// Reads until the queue is stopped. Blocks.
+    /// Reads until the queue is stopped.
+    ///
+    /// Blocks.
     ///
     /// - Throws: ``BusError`` when the client cannot be made.
     func run() throws {
