@@ -129,6 +129,7 @@ let testTargets: [Target] = [
     tests("Unit", "LifecycleTests", ["Lifecycle", "Observability"]),
     tests("Unit", "EventLoopTests", ["EventLoop", "CSystem"]),
     tests("Unit", "HTTPServerTests", ["HTTPServer", "EventLoop"]),
+    tests("Unit", "HTTPClientTests", ["HTTPClient"]),
     tests("Unit", "EventBusTests", ["EventBus", "Observability"]),
     tests("Unit", "PostgresTests", ["Postgres"]),
     tests("Unit", "DomainTests", ["Domain", "JSON", "JSONSchema"]),
