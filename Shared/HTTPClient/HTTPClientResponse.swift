@@ -40,6 +40,13 @@ package struct HTTPClientStream: Sendable {
     /// The body in pieces as they arrive; for one reader.
     package let body: HTTPClientBody
 
+    /// Says that nothing more will be read although the body may not have ended.
+    ///
+    /// If it ends within a second, its connection is used again; if not, the exchange is aborted.
+    package func release() {
+        body.lease.release()
+    }
+
     /// Aborts the exchange; the reader of the body gets `cancelled`.
     package func cancel() {
         body.lease.cancel()

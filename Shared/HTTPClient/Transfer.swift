@@ -38,6 +38,8 @@ final class Transfer: @unchecked Sendable {
     /// When the last byte arrived.
     var lastActivity: UInt64 = 0
     var isPaused = false
+    /// The reader was released: what still comes is dropped.
+    var isDiscarding = false
     var handle: EasyHandle?
 
     init(request: HTTPClientRequest, configuration: HTTPClientPool.Configuration) {
@@ -99,6 +101,7 @@ final class Transfer: @unchecked Sendable {
         if parser.finish() == .complete {
             deliverHead()
         }
+        guard !isDiscarding else { return .taken }
         if case .collect = delivery {
             guard body.count + bytes.count <= configuration.collectedBodyBytesMax else {
                 failure = HTTPClientError(
@@ -172,6 +175,7 @@ final class Transfer: @unchecked Sendable {
 final class TransferLease: Sendable {
     private let transfer: Transfer
     private let mailbox: TransferMailbox
+    private let isReleased = Atomic<Bool>(false)
 
     init(transfer: Transfer, mailbox: TransferMailbox) {
         self.transfer = transfer
@@ -179,7 +183,14 @@ final class TransferLease: Sendable {
     }
 
     deinit {
-        mailbox.post(.cancel(transfer))
+        if !isReleased.load(ordering: .acquiring) {
+            mailbox.post(.cancel(transfer))
+        }
+    }
+
+    func release() {
+        isReleased.store(true, ordering: .releasing)
+        mailbox.post(.release(transfer))
     }
 
     func cancel() {

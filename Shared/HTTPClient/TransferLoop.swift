@@ -24,6 +24,8 @@ final class TransferLoop {
     /// Handles that are kept for reuse; making one costs about 6 KB and some microseconds.
     private static let idleHandlesMax = 64
     private static let eventsMax = 64
+    /// How long a released exchange may take to end, so that its connection can be used again.
+    private static let releaseNanosecondsMax: UInt64 = 1_000_000_000
 
     init(mailbox: TransferMailbox, configuration: HTTPClientPool.Configuration) throws(HTTPClientError) {
         let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -131,14 +133,24 @@ final class TransferLoop {
                 end(transfer, .cancelled(transfer))
             }
         case .resume(let transfer):
-            guard isRunning(transfer), transfer.isPaused, let handle = transfer.handle else { return }
-            transfer.isPaused = false
-            transfer.lastActivity = monotonicNanoseconds()
+            resume(transfer)
+        case .release(let transfer):
+            guard isRunning(transfer) else { return }
+            transfer.isDiscarding = true
+            transfer.deadline = min(transfer.deadline, monotonicNanoseconds() + Self.releaseNanosecondsMax)
             nextCheck = min(nextCheck, transfer.nextCheck)
-            curl_easy_pause(handle.pointer, CURLPAUSE_CONT)
+            resume(transfer)
         case .shutDown:
             isStopping = true
         }
+    }
+
+    private func resume(_ transfer: Transfer) {
+        guard isRunning(transfer), transfer.isPaused, let handle = transfer.handle else { return }
+        transfer.isPaused = false
+        transfer.lastActivity = monotonicNanoseconds()
+        nextCheck = min(nextCheck, transfer.nextCheck)
+        curl_easy_pause(handle.pointer, CURLPAUSE_CONT)
     }
 
     private func isRunning(_ transfer: Transfer) -> Bool {

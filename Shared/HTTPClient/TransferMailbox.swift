@@ -9,6 +9,8 @@ final class TransferMailbox: Sendable {
         case cancel(Transfer)
         /// The reader has room again.
         case resume(Transfer)
+        /// The reader has what it wants: the rest may come, soon, and is dropped.
+        case release(Transfer)
         case shutDown
     }
 
