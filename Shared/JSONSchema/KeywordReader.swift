@@ -5,6 +5,7 @@ struct KeywordReader {
     let object: JSONObject
     let location: SchemaRegistry.Location
     let dialect: SchemaRegistry.Dialect
+    let patternStepsMax: Int
 
     func invalid(_ keyword: String, _ reason: String) -> JSONSchemaError {
         JSONSchemaError(.invalidKeyword, at: location.key, "\(keyword) \(reason)")
@@ -50,7 +51,7 @@ struct KeywordReader {
 
     func pattern(_ source: String, _ keyword: String) throws(JSONSchemaError) -> Pattern {
         do {
-            return try Pattern(source)
+            return try Pattern(source, stepsMax: patternStepsMax)
         } catch {
             throw JSONSchemaError(.invalidPattern, at: location.key, "\(keyword): \(error.reason)")
         }

@@ -82,7 +82,12 @@ struct SchemaBuilder {
             return keywords
         case .object(let object):
             let dialect = registry.resources[location.base]?.dialect ?? SchemaRegistry.Dialect()
-            let reader = KeywordReader(object: object, location: location, dialect: dialect)
+            let reader = KeywordReader(
+                object: object,
+                location: location,
+                dialect: dialect,
+                patternStepsMax: configuration.patternStepsMax
+            )
             try references(reader, &keywords)
             if dialect.hasValidation { try reader.readAssertions(into: &keywords) }
             try reader.readFormat(into: &keywords, isAsserted: configuration.assertsFormat || dialect.assertsFormat)

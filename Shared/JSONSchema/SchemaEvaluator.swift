@@ -12,9 +12,15 @@ struct SchemaEvaluator {
 
         var text: String {
             switch self {
-            case .name(let name): "/" + JSONPointer.escape(name)
+            case .name(let name): "/" + JSONPointer.escape(Self.shortened(name))
             case .position(let position): "/\(position)"
             }
+        }
+
+        /// Names come from whoever wrote the value and may be of any length.
+        private static func shortened(_ name: String) -> String {
+            guard name.utf8.count > 128 else { return name }
+            return String(String.UnicodeScalarView(name.unicodeScalars.prefix(32))) + "…"
         }
     }
 

@@ -38,14 +38,12 @@ struct SchemaRegistry: Sendable {
     }
 
     private(set) var resources: [String: Resource] = [:]
-    private var documents: [String: JSONValue] = [:]
 
     static let maximumDepth = 256
 
     /// Adds a document under `uri`, its retrieval URI.
     mutating func add(_ document: JSONValue, uri: String) throws(JSONSchemaError) {
-        let base = SchemaURI(uri).resource
-        documents[base] = document
+        let base = SchemaURI(uri).resolved(against: SchemaURI("")).resource
         let root = Location(document: base, pointer: "", value: document, base: base)
         try register(root, as: base, parent: Dialect())
         try scan(root, depth: 0)

@@ -13,8 +13,6 @@ package struct Pattern: Sendable {
     /// The expression as it was written.
     package let source: String
     /// Greatest number of steps of one match.
-    ///
-    /// Default 10,000,000: about 0.1 s.
     package let stepsMax: Int
     private let matcher: Matcher
 
