@@ -67,7 +67,7 @@ let sharedModules: [Target] = [
     shared("HTTPServer", ["EventLoop", "CSystem", "COpenSSL", "JSON"]),
     shared("HTTPClient", ["CCurl"]),
     shared("EventBus", ["CRdkafka", "CSystem", "Observability", "Lifecycle"]),
-    shared("Postgres", ["CPostgres", "EventLoop", "Observability"]),
+    shared("Postgres", ["CPostgres", "CSystem", "EventLoop", "Observability"]),
     shared("Redis", ["CHiredis", "EventLoop", "Observability"]),
     shared("Domain", ["CSchemas", "JSON", "JSONSchema", "Observability"]),
     shared("Store", ["Postgres", "Domain", "JSON", "Observability"]),

@@ -1,0 +1,151 @@
+package import Observability
+
+/// A pool of connections to one database.
+///
+/// ```swift
+/// let client = try PostgresClient(configuration: configuration, logger: logger)
+/// client.start()
+/// let result = try await client.query("SELECT name FROM things WHERE id = $1", [.int(7)])
+/// let name = try result.rows.first?.string("name")
+/// try await client.batch(settings: [("parley.tenants", "acme")], [(insert, [.text("a")]), (update, [.text("b")])])
+/// await client.close()
+/// ```
+///
+/// After an outage of the server the pool opens its connections again by itself.
+package final class PostgresClient: Sendable {
+    let pool: PostgresPool
+
+    /// Makes a client with a thread of its own for its sockets; nothing is opened before `start` or the first call.
+    /// - Parameters:
+    ///   - configuration: Where the database is, and the limits.
+    ///   - logger: Where lost connections are reported.
+    /// - Throws: `PostgresError` with code `invalidParameter` for limits that make no sense.
+    package init(configuration: PostgresConfiguration, logger: Logger = .disabled) throws {
+        try configuration.validate()
+        pool = PostgresPool(configuration: configuration, loop: try SocketLoop.start(), logger: logger)
+    }
+
+    /// Begins to open `connectionsMin` connections.
+    ///
+    /// Calls made before the server answers wait, up to `acquireTimeout`.
+    package func start() {
+        pool.start()
+    }
+
+    /// Starts, waits until the task is cancelled, and closes.
+    package func run() async {
+        start()
+        let (stream, continuation) = AsyncStream<Never>.makeStream()
+        for await _ in stream {}
+        continuation.finish()
+        await close()
+    }
+
+    /// Fails callers that wait for a connection, lets running statements end, and closes every connection.
+    package func close() async {
+        await pool.close()
+        pool.loop.stop()
+    }
+
+    /// The numbers of the pool at this moment.
+    package var statistics: PostgresPoolStatistics { pool.statistics }
+
+    /// Runs one statement in a transaction of its own.
+    /// - Parameters:
+    ///   - statement: What to run.
+    ///   - parameters: Values of `$1`…
+    /// - Returns: Its result.
+    /// - Throws: `PostgresError`; `CancellationError` where the task was cancelled and the statement did not take
+    ///   effect or its effect is unknown.
+    package func query(
+        _ statement: PostgresStatement,
+        _ parameters: [PostgresParameter] = []
+    ) async throws -> PostgresResult {
+        var pipeline = EncodedPipeline()
+        try pipeline.append(statement, parameters)
+        return try Self.single(try await run(pipeline, on: nil))
+    }
+
+    /// Runs statements in one transaction and one round trip: the cheapest way to write.
+    ///
+    /// The server treats the whole pipeline up to its end as one transaction (PostgreSQL manual, "Pipeline Mode"):
+    /// all statements take effect or none. Statements cannot use the results of earlier ones, and must not be
+    /// transaction commands themselves.
+    /// - Parameters:
+    ///   - settings: Server settings for this transaction only, as `SET LOCAL` does.
+    ///   - statements: What to run, in order.
+    /// - Returns: One result per statement.
+    /// - Throws: `PostgresError` whose `statementIndex` names the statement at fault; `CancellationError`.
+    package func batch(
+        settings: [(String, String)] = [],
+        _ statements: [(PostgresStatement, [PostgresParameter])]
+    ) async throws -> [PostgresResult] {
+        var pipeline = EncodedPipeline()
+        try pipeline.append(settings: settings)
+        for (statement, parameters) in statements { try pipeline.append(statement, parameters) }
+        guard !statements.isEmpty else { return [] }
+        return try await run(pipeline, on: nil)
+    }
+
+    /// Runs a pipeline on any connection, or on a leased one.
+    func run(
+        _ pipeline: EncodedPipeline,
+        on connection: PoolStateMachine.ConnectionID?,
+        isCancellable: Bool = true
+    ) async throws -> [PostgresResult] {
+        let outcome = try await run(.pipeline(pipeline), on: connection, isCancellable: isCancellable)
+        guard case .results(let results) = outcome else { preconditionFailure("a pipeline ended with a lease") }
+        return results
+    }
+
+    /// Runs any work; see `PostgresJob.Work`.
+    func run(
+        _ work: PostgresJob.Work,
+        on connection: PoolStateMachine.ConnectionID?,
+        isCancellable: Bool = true
+    ) async throws -> PostgresJob.Outcome {
+        let job = pool.makeJob(work)
+        let pool = pool
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<_, any Error>) in
+                guard job.begin({ continuation.resume(with: $0) }) else {
+                    continuation.resume(throwing: CancellationError())
+                    return
+                }
+                if let connection { pool.submit(job, on: connection) } else { pool.submit(job) }
+            }
+        } onCancel: {
+            if isCancellable, job.cancel() { pool.cancel(job) }
+        }
+    }
+
+    static func single(_ results: [PostgresResult]) throws -> PostgresResult {
+        guard let result = results.first, results.count == 1 else {
+            throw PostgresError(.decoding, "\(results.count) results came for one statement")
+        }
+        return result
+    }
+}
+
+extension EncodedPipeline {
+    private static let maximumSettings = 64
+    /// One statement text per number of settings, so that each is prepared once.
+    private static let settingStatements: [PostgresStatement] = (0...maximumSettings).map { count in
+        let calls = (0..<count).map { "set_config($\($0 * 2 + 1), $\($0 * 2 + 2), true)" }
+        return PostgresStatement("SELECT \(calls.joined(separator: ", "))")
+    }
+
+    /// Adds server settings that end with the transaction.
+    mutating func append(settings: [(String, String)]) throws(PostgresError) {
+        guard !settings.isEmpty else { return }
+        guard settings.count <= Self.maximumSettings else {
+            throw PostgresError(.invalidParameter, "\(settings.count) settings, at most \(Self.maximumSettings)")
+        }
+        var parameters: [PostgresParameter] = []
+        for (name, value) in settings {
+            parameters.append(.text(name))
+            parameters.append(.text(value))
+        }
+        try append(Self.settingStatements[settings.count], parameters, isReported: false)
+    }
+}
