@@ -26,7 +26,7 @@ extension ModelProvider {
 
 /// Stands before every try of a provider: the place for a circuit breaker or a limit of calls in flight.
 package protocol ModelCallGate: Sendable {
-    /// Lets a try begin, or throws at once why not.
+    /// Lets a try begin, or throws why not: then the call fails with that, and `end` is not called.
     func begin() throws(ModelError)
     /// Notes how the try that began has ended; nil: well.
     func end(_ error: ModelError?)

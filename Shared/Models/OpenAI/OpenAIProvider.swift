@@ -71,8 +71,8 @@ package struct OpenAIProvider: ModelProvider {
         var retry = 0
         while true {
             var hasGivenText = false
+            try gate.begin()
             do {
-                try gate.begin()
                 let response = try await attempt(request, body: body, hasGivenText: &hasGivenText, onDelta: onDelta)
                 gate.end(nil)
                 return response
