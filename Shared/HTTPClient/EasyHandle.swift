@@ -99,7 +99,8 @@ final class EasyHandle {
     }
 
     private func setHeaders(_ request: HTTPClientRequest, _ configuration: HTTPClientPool.Configuration) {
-        // A field without a value takes back one that libcurl would add: the wait for `100 Continue`, and a form's type.
+        // A field without a value takes back one that libcurl would add: the wait for `100 Continue`, and a form's
+        // type.
         var lines = ["Expect:"]
         if request.headers["content-type"] == nil {
             lines.append("Content-Type:")

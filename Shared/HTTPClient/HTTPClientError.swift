@@ -1,7 +1,7 @@
 /// Why a request could not be done.
 ///
-/// Neither `message` nor `description` ever holds a path, a query, a header value or a body: those may be secrets or the
-/// words of a user. The origin (`https://host:port`) is configuration and may be named.
+/// Neither `message` nor `description` ever holds a path, a query, a header value or a body: those may be secrets or
+/// the words of a user. The origin (`https://host:port`) is configuration and may be named.
 package struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What kind of failure it was.
     package enum Code: String, Sendable, Hashable, CaseIterable {

@@ -5,8 +5,8 @@ import Synchronization
 /// An HTTP client with a pool of connections that are used again.
 ///
 /// One thread of its own runs every exchange (libcurl's multi interface over epoll), so no thread of Swift's pool ever
-/// blocks. Cancelling the calling task aborts the exchange and closes its connection. A request on a connection that the
-/// peer has closed meanwhile is sent once more on a new one, if not a byte of the response has come.
+/// blocks. Cancelling the calling task aborts the exchange and closes its connection. A request on a connection that
+/// the peer has closed meanwhile is sent once more on a new one, if not a byte of the response has come.
 ///
 /// ```swift
 /// let client = try HTTPClientPool()

@@ -70,12 +70,14 @@ package struct HTTPClientBody: AsyncSequence, Sendable {
     package struct Iterator: AsyncIteratorProtocol {
         let lease: TransferLease
 
-        /// What has arrived since the last call, or nil at the end; throws if the body was cut or the task was cancelled.
+        /// What has arrived since the last call, or nil at the end; throws if the body was cut or the task was
+        /// cancelled.
         package mutating func next() async throws(HTTPClientError) -> [UInt8]? {
             try await lease.read()
         }
 
-        /// What has arrived since the last call, or nil at the end; throws if the body was cut or the task was cancelled.
+        /// What has arrived since the last call, or nil at the end; throws if the body was cut or the task was
+        /// cancelled.
         package mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(HTTPClientError) -> [UInt8]? {

@@ -2,8 +2,9 @@ import Synchronization
 
 /// One exchange, from the call until its result was handed over.
 ///
-/// `@unchecked Sendable`: it is made by the caller and from `TransferMailbox.post` on only its loop's thread touches the
-/// `var`s; what the caller's task shares with the loop afterwards is `channel` (a mutex) and `isCancelled` (an atomic).
+/// `@unchecked Sendable`: it is made by the caller and from `TransferMailbox.post` on only its loop's thread touches
+/// the `var`s; what the caller's task shares with the loop afterwards is `channel` (a mutex) and `isCancelled` (an
+/// atomic).
 final class Transfer: @unchecked Sendable {
     /// Where the result goes.
     ///

@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// Everything here happens on that thread.
 ///
-/// Tasks reach it through the mailbox only, so nothing here is locked. The thread holds the loop and the mailbox, not the
-/// client: the client's end posts `shutDown`, which ends the thread.
+/// Tasks reach it through the mailbox only, so nothing here is locked. The thread holds the loop and the mailbox, not
+/// the client: the client's end posts `shutDown`, which ends the thread.
 final class TransferLoop {
     private let mailbox: TransferMailbox
     private let configuration: HTTPClientPool.Configuration

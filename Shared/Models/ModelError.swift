@@ -1,7 +1,7 @@
 /// Why a model call failed.
 ///
-/// `description` and `debugDescription` are safe to log: what a provider said is kept apart in `providerDetail`, because
-/// providers quote prompts and parts of keys in their errors.
+/// `description` and `debugDescription` are safe to log: what a provider said is kept apart in `providerDetail`,
+/// because providers quote prompts and parts of keys in their errors.
 package struct ModelError: Error, Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
     CustomReflectable
 {

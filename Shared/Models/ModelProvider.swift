@@ -1,7 +1,7 @@
 /// Something that answers like a language model.
 ///
-/// A call runs in the caller's task: cancelling that task ends it, and it starts no tasks of its own. Wrappers (fallback,
-/// recording, breakers that span instances) are providers that hold a provider.
+/// A call runs in the caller's task: cancelling that task ends it, and it starts no tasks of its own. Wrappers
+/// (fallback, recording, breakers that span instances) are providers that hold a provider.
 package protocol ModelProvider: Sendable {
     /// Asks the model and waits for the complete answer.
     ///

@@ -1,7 +1,7 @@
 /// When a failed try of a model call is repeated.
 ///
-/// The wait is drawn evenly from 0 up to a ceiling that doubles with each try ("full jitter"), so that many workers that
-/// failed together do not come back together; a provider's `Retry-After` is the least it waits.
+/// The wait is drawn evenly from 0 up to a ceiling that doubles with each try ("full jitter"), so that many workers
+/// that failed together do not come back together; a provider's `Retry-After` is the least it waits.
 package struct ModelRetryPolicy: Sendable, Equatable {
     /// Tries after the first one.
     package var retriesMax = 3

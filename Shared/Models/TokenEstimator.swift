@@ -3,8 +3,8 @@ import JSON
 /// A cheap guess of how many tokens a text has, for limits of context and for reserving budgets before a call.
 ///
 /// The rule is one token for each 4 bytes of UTF-8, rounded up. That is the usual rule of thumb for English with
-/// byte-pair vocabularies; for other scripts, where a character has 2 to 4 bytes, it stays near or above the real count.
-/// What counts in the end is the usage that the provider reports.
+/// byte-pair vocabularies; for other scripts, where a character has 2 to 4 bytes, it stays near or above the real
+/// count. What counts in the end is the usage that the provider reports.
 package enum TokenEstimator {
     /// Bytes of UTF-8 for a token.
     package static let bytesPerToken = 4

@@ -213,7 +213,8 @@ package struct ScriptedModelScript: Sendable {
         immediate { .text("You said: \($0.lastUserMessage)") }
     }
 
-    /// Calls the tool `calculator` with what the user said after "Calculate", if it is offered, and then tells its result.
+    /// Calls the tool `calculator` with what the user said after "Calculate", if it is offered, and then tells its
+    /// result.
     package static var calculator: ScriptedModelScript {
         immediate { request in
             if request.lastRole == "tool" {

@@ -58,7 +58,9 @@ static inline CURLMcode ccurl_multi_set_socket_callback(CURLM *multi, curl_socke
     return result != CURLM_OK ? result : curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, context);
 }
 
-static inline CURLMcode ccurl_multi_set_timer_callback(CURLM *multi, curl_multi_timer_callback callback, void *context) {
+static inline CURLMcode ccurl_multi_set_timer_callback(
+    CURLM *multi, curl_multi_timer_callback callback, void *context
+) {
     CURLMcode result = curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, callback);
     return result != CURLM_OK ? result : curl_multi_setopt(multi, CURLMOPT_TIMERDATA, context);
 }

@@ -1,7 +1,7 @@
 /// Finds out whether a text is nothing but an arithmetic expression, in signs or in words, and writes it in signs.
 ///
-/// "2 + 2", "12*(3+4)", "two"-style number words are not read, "6 times 7" and "the square root of 16" are. Text that only
-/// contains numbers and signs somewhere is not an expression: everything has to be used up.
+/// "2 + 2", "12*(3+4)", "two"-style number words are not read, "6 times 7" and "the square root of 16" are. Text that
+/// only contains numbers and signs somewhere is not an expression: everything has to be used up.
 struct ArithmeticPhrase {
     /// Longer texts are not looked at, in bytes.
     static let bytesMax = 500

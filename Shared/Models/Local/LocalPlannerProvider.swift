@@ -97,8 +97,8 @@ package struct LocalPlannerProvider: ModelProvider {
             ? "I work through tools, and this conversation has none that I know."
             : "I understand " + abilities.joined(separator: ", ") + "."
         return "I am Parley's built-in planner, not a language model, so I cannot answer that. \(understood) "
-            + "To connect a language model, set \(ModelProfile.EnvironmentKey.baseURL) to an OpenAI-compatible endpoint, "
-            + "\(ModelProfile.EnvironmentKey.model) to a model and, if it needs one, "
+            + "To connect a language model, set \(ModelProfile.EnvironmentKey.baseURL) to an OpenAI-compatible "
+            + "endpoint, \(ModelProfile.EnvironmentKey.model) to a model and, if it needs one, "
             + "\(ModelProfile.EnvironmentKey.apiKey) to its key."
     }
 

@@ -3,8 +3,8 @@ import JSON
 
 /// Talks to any endpoint that speaks OpenAI's chat completions.
 ///
-/// A try that fails before the first piece of text is repeated as the profile's retry policy says; after that the caller
-/// has shown text that a new try would say differently, so it learns of the failure.
+/// A try that fails before the first piece of text is repeated as the profile's retry policy says; after that the
+/// caller has shown text that a new try would say differently, so it learns of the failure.
 package struct OpenAIProvider: ModelProvider {
     /// Where time and chance come from, so that tests decide both.
     package struct Surroundings: Sendable {

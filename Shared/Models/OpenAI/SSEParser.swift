@@ -18,8 +18,8 @@ enum SSEError: Error, Equatable {
 ///
 /// No I/O.
 ///
-/// `id` and `retry` fields are read over: a model call is never resumed. An event that has no blank line after it when the
-/// stream ends is not an event.
+/// `id` and `retry` fields are read over: a model call is never resumed. An event that has no blank line after it when
+/// the stream ends is not an event.
 struct SSEParser {
     let lineBytesMax: Int
     let eventBytesMax: Int
