@@ -1,0 +1,246 @@
+import Synchronization
+import Testing
+
+@testable import Postgres
+
+@Suite("The decisions of a group commit")
+struct GroupCommitStateMachineTests {
+    private typealias Machine = GroupCommitStateMachine<String>
+
+    @Test("what waits goes together, up to the batch's limit, in order")
+    func batches() {
+        var machine = Machine(batchMax: 3, queueMax: 10)
+        for id in 1...5 { #expect(machine.enqueue(UInt64(id), key: nil) == .queued) }
+        #expect(machine.nextBatch()?.ids == [1, 2, 3])
+        #expect(machine.nextBatch()?.ids == [4, 5])
+        #expect(machine.nextBatch() == nil)
+    }
+
+    @Test("the queue takes as many as its limit, one more is refused")
+    func queueMax() {
+        var machine = Machine(batchMax: 1, queueMax: 2)
+        #expect(machine.enqueue(1, key: nil) == .queued)
+        #expect(machine.enqueue(2, key: nil) == .queued)
+        #expect(machine.enqueue(3, key: nil) == .overloaded)
+        _ = machine.nextBatch()
+        #expect(machine.enqueue(4, key: nil) == .queued)
+    }
+
+    @Test("a key in one batch holds its later requests back, in order, and nobody else's")
+    func keys() throws {
+        var machine = Machine(batchMax: 10, queueMax: 10)
+        _ = machine.enqueue(1, key: "a")
+        _ = machine.enqueue(2, key: "a")
+        let firstBatch = machine.nextBatch()
+        let first = try #require(firstBatch)
+        #expect(first.ids == [1, 2], "one batch may carry several requests of a key")
+        _ = machine.enqueue(3, key: "a")
+        _ = machine.enqueue(4, key: "b")
+        _ = machine.enqueue(5, key: "a")
+        _ = machine.enqueue(6, key: nil)
+        let secondBatch = machine.nextBatch()
+        let second = try #require(secondBatch)
+        #expect(second.ids == [4, 6])
+        #expect(!machine.hasBatch)
+        #expect(machine.nextBatch() == nil)
+        machine.finished(first)
+        #expect(machine.hasBatch)
+        #expect(machine.nextBatch()?.ids == [3, 5])
+    }
+
+    @Test("a waiting request can be cancelled, one in a batch cannot")
+    func cancel() {
+        var machine = Machine(batchMax: 1, queueMax: 10)
+        _ = machine.enqueue(1, key: nil)
+        _ = machine.enqueue(2, key: nil)
+        _ = machine.nextBatch()
+        #expect(machine.cancel(1) == false)
+        #expect(machine.cancel(2) == true)
+        #expect(machine.cancel(2) == false)
+        #expect(machine.nextBatch() == nil)
+    }
+
+    @Test("closed it takes nothing, and is drained when the queue is empty")
+    func close() {
+        var machine = Machine(batchMax: 1, queueMax: 10)
+        _ = machine.enqueue(1, key: nil)
+        machine.close()
+        #expect(machine.enqueue(2, key: nil) == .closed)
+        #expect(!machine.isDrained)
+        _ = machine.nextBatch()
+        #expect(machine.isDrained)
+    }
+}
+
+@Suite("Group commit", .timeLimit(.minutes(1)))
+struct GroupCommitTests {
+    private struct Bad: Error {}
+
+    /// Records the batches that were carried out, and lets a test hold them.
+    private final class Recorder: Sendable {
+        private struct State {
+            var batches: [[Int]] = []
+            var running = 0
+            var mostRunning = 0
+        }
+        private let state = Mutex(State())
+
+        var batches: [[Int]] { state.withLock { $0.batches } }
+        var mostRunning: Int { state.withLock { $0.mostRunning } }
+
+        func begin(_ batch: [Int]) {
+            state.withLock { state in
+                state.batches.append(batch)
+                state.running += 1
+                state.mostRunning = max(state.mostRunning, state.running)
+            }
+        }
+
+        func end() { state.withLock { $0.running -= 1 } }
+    }
+
+    private func with<Value: Sendable>(
+        _ commits: GroupCommit<Int, Int>,
+        _ body: (GroupCommit<Int, Int>) async throws -> Value
+    ) async throws -> Value {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await commits.run() }
+            let value = try await body(commits)
+            commits.close()
+            try await group.waitForAll()
+            return value
+        }
+    }
+
+    @Test("many callers share few batches, each gets its own answer, and no more run than allowed")
+    func sharing() async throws {
+        let recorder = Recorder()
+        let commits = GroupCommit<Int, Int>(configuration: .init(concurrency: 2, batchMax: 128)) { numbers in
+            recorder.begin(numbers)
+            for _ in 0..<20 { await Task.yield() }
+            recorder.end()
+            return numbers.map { .success($0 * 2) }
+        }
+        let answers = try await with(commits) { commits in
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                for number in 0..<1000 { group.addTask { try await commits.submit(number) == number * 2 } }
+                return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+        }
+        #expect(answers == 1000)
+        #expect(recorder.batches.joined().sorted() == Array(0..<1000), "each request is carried out once")
+        #expect(recorder.batches.count < 500)
+        #expect(recorder.batches.allSatisfy { $0.count <= 128 })
+        #expect(recorder.mostRunning <= 2)
+    }
+
+    @Test("one bad request in a batch that failed as a whole harms only itself")
+    func oneBad() async throws {
+        let recorder = Recorder()
+        let commits = GroupCommit<Int, Int>(configuration: .init(concurrency: 1)) { numbers in
+            recorder.begin(numbers)
+            defer { recorder.end() }
+            // As in one transaction: a bad one fails all.
+            return numbers.map { numbers.contains(13) ? .failure(Bad()) : .success($0) }
+        }
+        let failed = try await with(commits) { commits in
+            await withTaskGroup(of: Int?.self) { group in
+                for number in 0..<100 {
+                    group.addTask { (try? await commits.submit(number)) == nil ? number : nil }
+                }
+                return await group.reduce(into: [Int]()) { failed, number in
+                    if let number { failed.append(number) }
+                }
+            }
+        }
+        #expect(failed == [13])
+    }
+
+    @Test("a batch that failed for want of a connection is not tried again one by one")
+    func connectionLost() async throws {
+        let recorder = Recorder()
+        let commits = GroupCommit<Int, Int>(configuration: .init(concurrency: 1)) { numbers in
+            recorder.begin(numbers)
+            defer { recorder.end() }
+            return numbers.map { _ in .failure(PostgresError(.connection, "lost")) }
+        }
+        let failed = try await with(commits) { commits in
+            await withTaskGroup(of: Bool.self) { group in
+                for number in 0..<100 { group.addTask { (try? await commits.submit(number)) == nil } }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+        }
+        #expect(failed == 100)
+        #expect(recorder.batches.joined().count == 100)
+    }
+
+    @Test("requests of one key never run in two batches at once")
+    func keys() async throws {
+        let running = Mutex<[Int: Int]>([:])
+        let collisions = Atomic<Int>(0)
+        let commits = GroupCommit<Int, Int>(
+            configuration: .init(concurrency: 4, batchMax: 3),
+            key: { "\($0 % 5)" },
+            execute: { numbers in
+                let keys = Set(numbers.map { $0 % 5 })
+                running.withLock { running in
+                    for key in keys {
+                        running[key, default: 0] += 1
+                        if running[key] != 1 { collisions.add(1, ordering: .relaxed) }
+                    }
+                }
+                for _ in 0..<5 { await Task.yield() }
+                running.withLock { running in
+                    for key in keys { running[key, default: 0] -= 1 }
+                }
+                return numbers.map { .success($0) }
+            }
+        )
+        let count = try await with(commits) { commits in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for number in 0..<300 { group.addTask { try await commits.submit(number) } }
+                return try await group.reduce(0) { count, _ in count + 1 }
+            }
+        }
+        #expect(count == 300)
+        #expect(collisions.load(ordering: .relaxed) == 0)
+    }
+
+    @Test("over the queue's limit it says so at once; closed it refuses and finishes what it took")
+    func limits() async throws {
+        let commits = GroupCommit<Int, Int>(configuration: .init(concurrency: 1, queueMax: 2)) { numbers in
+            numbers.map { .success($0) }
+        }
+        // Nothing runs yet, so the first two stay in the queue.
+        async let first = commits.submit(1)
+        async let second = commits.submit(2)
+        while commits.queuedCount < 2 { await Task.yield() }
+        let overloaded = await #expect(throws: PostgresError.self) { try await commits.submit(3) }
+        #expect(overloaded?.code == .overloaded)
+        commits.close()
+        let closed = await #expect(throws: PostgresError.self) { try await commits.submit(4) }
+        #expect(closed?.code == .closed)
+        await commits.run()
+        #expect(try await [first, second] == [1, 2])
+    }
+
+    @Test("a cancelled caller leaves the queue")
+    func cancel() async throws {
+        let recorder = Recorder()
+        let commits = GroupCommit<Int, Int> { numbers in
+            recorder.begin(numbers)
+            return numbers.map { .success($0) }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await #expect(throws: CancellationError.self) { _ = try await commits.submit(1) }
+            }
+            while commits.queuedCount < 1 { await Task.yield() }
+            group.cancelAll()
+        }
+        #expect(commits.queuedCount == 0)
+        commits.close()
+        await commits.run()
+        #expect(recorder.batches.isEmpty)
+    }
+}
