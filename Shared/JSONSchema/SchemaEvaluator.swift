@@ -52,7 +52,7 @@ struct SchemaEvaluator {
 
     /// Notes a violation; true when evaluation should stop.
     mutating func fails(_ keyword: String, _ message: @autoclosure () -> String) -> Bool {
-        guard collects else { return true }
+        guard collects, violations.count < schema.configuration.violationsMax else { return true }
         let keywordPath = keyword.isEmpty ? "" : "/" + keyword
         violations.append(
             SchemaViolation(
@@ -71,6 +71,8 @@ struct SchemaEvaluator {
         isAborted = true
         let wasCollecting = collects
         collects = true
+        // Why checking ended matters more than the last of many violations.
+        if violations.count >= schema.configuration.violationsMax { violations.removeLast() }
         _ = fails(keyword, message)
         collects = wasCollecting
     }

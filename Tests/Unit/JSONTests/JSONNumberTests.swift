@@ -30,6 +30,12 @@ struct JSONNumberTests {
         #expect(try JSONValue.parse(left) != JSONValue.parse(right))
     }
 
+    @Test func zeroKeepsItsSign() throws {
+        #expect(try JSONValue.parse("-0").string == "-0.0")
+        #expect(try JSONValue.parse("-0.0").string == "-0.0")
+        #expect(try JSONValue.parse("0").string == "0")
+    }
+
     @Test func ordersByValue() throws {
         let texts = [
             "-1e400", "-9223372036854775809", "-9223372036854775808", "-2.5", "-2", "-1e-400", "0", "1e-400", "5e-324",
