@@ -7,3 +7,6 @@
 
 /// accept4(2) with SOCK_NONBLOCK | SOCK_CLOEXEC, which Glibc hides behind _GNU_SOURCE.
 int csystem_accept(int fd);
+
+/// pthread_setname_np(3) for the calling thread; the kernel keeps 15 bytes.
+void csystem_name_thread(const char *_Nonnull name);

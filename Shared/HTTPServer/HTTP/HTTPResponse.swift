@@ -1,0 +1,129 @@
+/// An answer.
+package struct HTTPResponse: Sendable {
+    /// What follows the head.
+    package enum Body: Sendable {
+        /// Bytes, announced with their length.
+        case bytes([UInt8])
+        /// Pieces, written as they come; the connection's pace is the writer's. The task is cancelled when the client
+        /// goes.
+        case stream(@Sendable (HTTPBodyWriter) async throws -> Void)
+        /// A WebSocket, where the client has asked for one in the right way; anything else is answered with 426 or 400.
+        /// The connection ends when the closure returns.
+        case webSocket(@Sendable (WebSocketConnection) async -> Void)
+    }
+
+    /// The status.
+    package var status: Int
+    /// The headers, without those that the server sets: content-length, transfer-encoding, connection, date.
+    package var headers: [(String, String)]
+    /// What follows the head.
+    package var body: Body
+
+    /// Makes an answer.
+    package init(status: Int, headers: [(String, String)] = [], body: Body = .bytes([])) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// The standard's word for a status (RFC 9110 §15).
+    package static func reason(of status: Int) -> String {
+        switch status {
+        case 100: "Continue"
+        case 101: "Switching Protocols"
+        case 200: "OK"
+        case 201: "Created"
+        case 202: "Accepted"
+        case 204: "No Content"
+        case 304: "Not Modified"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 406: "Not Acceptable"
+        case 408: "Request Timeout"
+        case 409: "Conflict"
+        case 410: "Gone"
+        case 413: "Content Too Large"
+        case 415: "Unsupported Media Type"
+        case 422: "Unprocessable Content"
+        case 426: "Upgrade Required"
+        case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
+        case 500: "Internal Server Error"
+        case 501: "Not Implemented"
+        case 503: "Service Unavailable"
+        case 505: "HTTP Version Not Supported"
+        default: "Status"
+        }
+    }
+
+    /// A problem document (RFC 9457) with nothing but status, title and detail.
+    static func problem(status: Int, detail: String) -> HTTPResponse {
+        let title = reason(of: status)
+        let text = #"{"type":"about:blank","title":"\#(title)","status":\#(status),"detail":"\#(detail)"}"#
+        return HTTPResponse(
+            status: status,
+            headers: [("content-type", "application/problem+json")],
+            body: .bytes(Array(text.utf8))
+        )
+    }
+}
+
+/// An error that knows the answer it leads to; any other one becomes a bare 500.
+package protocol HTTPErrorConvertible: Error {
+    /// The answer.
+    var response: HTTPResponse { get }
+}
+
+/// Answers a request. Runs on the connection's event loop: what blocks or computes for long belongs elsewhere.
+package typealias HTTPHandler = @Sendable (HTTPRequest) async throws -> HTTPResponse
+
+/// Where a streamed body goes.
+package struct HTTPBodyWriter: Sendable {
+    let connection: HTTPConnection
+
+    /// Sends a piece; waits while the client is slow.
+    /// - Throws: ``HTTPConnectionError/closed`` when the client has gone.
+    package func write(_ bytes: [UInt8]) async throws {
+        try await connection.writeBodyPiece(bytes)
+    }
+}
+
+/// One event of a server-sent stream (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+package struct ServerSentEvent: Sendable {
+    /// What the client sends as Last-Event-ID when it comes back.
+    package var id: String?
+    /// The event's type.
+    package var event: String?
+    /// The data; each of its lines goes on a line of its own.
+    package var data: String
+
+    /// Makes an event. `id` and `event` must be single lines.
+    package init(id: String? = nil, event: String? = nil, data: String) {
+        self.id = id
+        self.event = event
+        self.data = data
+    }
+
+    /// The event as it goes over the wire.
+    package func serialized() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(data.utf8.count + 64)
+        if let id { bytes += "id: \(id)\n".utf8 }
+        if let event { bytes += "event: \(event)\n".utf8 }
+        for line in data.split(separator: "\n", omittingEmptySubsequences: false) {
+            bytes += "data: ".utf8
+            bytes += line.utf8
+            bytes.append(.lineFeed)
+        }
+        bytes.append(.lineFeed)
+        return bytes
+    }
+
+    /// A comment, which clients ignore: it keeps a quiet connection from being taken for dead.
+    package static func comment(_ text: String) -> [UInt8] {
+        Array(": \(text)\n\n".utf8)
+    }
+}
