@@ -1,12 +1,10 @@
 /// Puts one log line together as JSON.
 ///
-/// It has its own few lines of JSON so that logging depends on nothing and allocates one array per line.
+/// It writes the JSON itself, so that a line costs one array.
 struct LogLine {
     private static let truncatedMark: [UInt8] = Array(",\"truncated\":true".utf8)
     /// What must stay free for the mark, the brace and the newline.
     private static let tailBytes = truncatedMark.count + 2
-    private static let ellipsis: [UInt8] = Array("…".utf8)
-    private static let hexDigits: [UInt8] = Array("0123456789abcdef".utf8)
 
     private var bytes: [UInt8] = []
     private var isTruncated = false
@@ -62,38 +60,6 @@ struct LogLine {
     }
 
     private mutating func append(quoted text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        var isCut = false
-        var taken = 0
-        for scalar in text.unicodeScalars {
-            taken += UTF8.width(scalar)
-            if taken > Logger.valueBytesMax {
-                isCut = true
-                break
-            }
-            append(escaped: scalar)
-        }
-        if isCut {
-            bytes.append(contentsOf: Self.ellipsis)
-        }
-        bytes.append(UInt8(ascii: "\""))
-    }
-
-    private mutating func append(escaped scalar: Unicode.Scalar) {
-        switch scalar {
-        case "\"", "\\":
-            bytes.append(UInt8(ascii: "\\"))
-            bytes.append(UInt8(truncatingIfNeeded: scalar.value))
-        case "\n":
-            bytes.append(contentsOf: "\\n".utf8)
-        case "\0"..<" ", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
-            // Control characters and line separators could forge a line or steer an operator's terminal.
-            bytes.append(contentsOf: "\\u".utf8)
-            for shift in stride(from: 12, through: 0, by: -4) {
-                bytes.append(Self.hexDigits[Int(scalar.value >> UInt32(shift)) & 0xF])
-            }
-        default:
-            bytes.append(contentsOf: UTF8.encode(scalar).unsafelyUnwrapped)
-        }
+        JSONText.append(quoted: text, bytesMax: Logger.valueBytesMax, to: &bytes)
     }
 }
