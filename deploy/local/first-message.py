@@ -23,7 +23,7 @@ def post(path: str, body: dict) -> dict:
 
 def events(session: str):
     """The server-sent events of a session from its beginning on: (type, data)."""
-    headers = HEADERS | {"Accept": "text/event-stream", "Last-Event-ID": "0"}
+    headers = HEADERS | {"Accept": "text/event-stream"}
     request = urllib.request.Request(f"{URL}/v1/session/{session}/stream?after=0", headers=headers)
     with urllib.request.urlopen(request, timeout=SECONDS) as response:
         kind, data = "message", []

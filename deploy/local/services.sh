@@ -116,7 +116,7 @@ control() {
 key_works() {
   local code
   [ -n "$1" ] || return 1
-  code=$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 -H "Authorization: Bearer $1" "$URL/v1/models") || return 1
+  code=$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 -H "Authorization: Bearer $1" "$URL/v1/tools") || return 1
   [ "$code" != 401 ] && [ "$code" != 403 ]
 }
 
