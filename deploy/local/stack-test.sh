@@ -68,7 +68,7 @@ down() { deploy/local/down.sh >"$work/down.log" 2>&1 || { cat "$work/down.log" &
 pid_of() { awk -v name="$1" '$1 == name { print $2 }' "$PARLEY_RUN/pids"; }
 # runs PID: a zombie that nobody has reaped yet does not.
 runs() { grep -qs '^State:[[:space:]][^ZX]' "/proc/$1/status"; }
-sql() { psql -X -q -A -t -d "$(sed -n 's/^PARLEY_DATABASE_URL=//p' "$PARLEY_RUN/env")" -c "$1"; }
+sql() { psql -X -q -A -t -d "$(sed -n 's/^export PARLEY_DATABASE_URL=//p' "$PARLEY_RUN/env")" -c "$1"; }
 cache() { redis-cli -p "$PARLEY_REDIS_PORT" "$@"; }
 
 # expect ACTUAL WANTED: equal, or says both.

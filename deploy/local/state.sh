@@ -43,7 +43,7 @@ load_secrets() {
 }
 
 # saved_key: the API key of an earlier start, or nothing.
-saved_key() { sed -n 's/^PARLEY_API_KEY=//p' "$RUN/env" 2>/dev/null || true; }
+saved_key() { sed -n 's/^export PARLEY_API_KEY=//p' "$RUN/env" 2>/dev/null || true; }
 
 # set_addresses: what the parts call each other by.
 set_addresses() {
@@ -58,7 +58,7 @@ set_addresses() {
 # write_env KEY: the file to source; replaced only if something in it changed.
 write_env() {
   local text
-  text=$(printf '%s=%s\n' PARLEY_URL "$URL" PARLEY_API_KEY "$1" PARLEY_KAFKA_BROKERS "$KAFKA_BROKERS" \
+  text=$(printf 'export %s=%s\n' PARLEY_URL "$URL" PARLEY_API_KEY "$1" PARLEY_KAFKA_BROKERS "$KAFKA_BROKERS" \
     PARLEY_DATABASE_URL "$DATABASE_URL" PARLEY_MIGRATION_DATABASE_URL "$OWNER_URL" PARLEY_REDIS_URL "$REDIS_URL")
   [ "$text" = "$(cat "$RUN/env" 2>/dev/null)" ] || printf '%s\n' "$text" | write_private "$RUN/env"
 }
