@@ -12,9 +12,10 @@ ports=(GATEWAY POSTGRES REDIS BROKER WORKER EXECUTOR)
 passed=0
 failed=0
 
-# choose_ports: ten free ports in a row for each part, so that several workers fit.
+# choose_ports: ten free ports in a row for each part, so that several workers fit. Below 32768, where the kernel takes
+# the ports of outgoing connections from: one of those in the wrong moment would be a taken port.
 choose_ports() {
-  local base=$((20000 + RANDOM % 30000 / 100 * 100)) name
+  local base=$((10000 + RANDOM % 200 * 100)) name
   while ss -ltnH | grep -qE ":$((base / 100))[0-9][0-9] "; do base=$((base + 100)); done
   for name in "${ports[@]}"; do
     export "PARLEY_${name}_PORT=$base"
@@ -113,7 +114,10 @@ repairs() {
   before=$(grep -v "^$name " "$PARLEY_RUN/pids")
   old=$(pid_of "$name")
   kill -9 "$old"
-  while runs "$old"; do sleep 0.05; done
+  for _ in {1..100}; do
+    if ! runs "$old"; then break; fi
+    sleep 0.1
+  done
   if deploy/local/status.sh; then return 1; fi
   up
   expect "$(grep -v "^$name " "$PARLEY_RUN/pids")" "$before"
@@ -192,10 +196,12 @@ stubborn_is_killed() {
 names_taken_port() {
   python3 -m http.server --bind 127.0.0.1 "$PARLEY_REDIS_PORT" &
   local holder=$!
-  until ss -ltnH "sport = :$PARLEY_REDIS_PORT" | grep -q .; do sleep 0.05; done
+  for _ in {1..100}; do
+    if ss -ltnH "sport = :$PARLEY_REDIS_PORT" | grep -q .; then break; fi
+    sleep 0.1
+  done
   if up; then return 1; fi
   kill "$holder"
-  wait "$holder" || true
   grep -q "port $PARLEY_REDIS_PORT for redis.1 is taken by python3.*, pid $holder; .*PARLEY_REDIS_PORT=" "$work/up.log"
   [ ! -s "$PARLEY_RUN/pids" ]
 }

@@ -19,6 +19,6 @@ deploy/local/setup.sh
 run_check "peers for tests" set_up_peers
 run_check "build" deploy/local/build.sh
 # After a failed build the test bundle on disk is an old one: running it would report on other code.
-[ "$CHECK_OK" = no ] || run_tests swift swift test --skip-build --disable-xctest
-run_tests stack deploy/local/stack-test.sh
+[ "$CHECK_OK" = no ] || run_tests swift timeout 1800 swift test --skip-build --disable-xctest
+run_tests stack timeout 300 deploy/local/stack-test.sh
 closing_line
