@@ -155,6 +155,7 @@ let testTargets: [Target] = [
     tests("Integration", "PolicyIntegrationTests", ["Policy", "TestKit", "JSON", "Observability"]),
     tests("Integration", "ModelsIntegrationTests", ["Models", "HTTPClient", "TestKit", "JSON"]),
     tests("Integration", "StoreIntegrationTests", ["Store", "Postgres", "Domain", "TestKit", "JSON", "Observability"]),
+    tests("Integration", "TestKitTests", ["TestKit"]),
     tests("EndToEnd", "EndToEndTests", ["TestKit", "HTTPClient", "EventBus", "Postgres", "Domain", "JSON"]),
     tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "TestKit"]),
     tests("Tidy", "TidyTests", []),

@@ -103,12 +103,12 @@ package final class HealthRegistry: Sendable {
         var bytes = Array("{\"status\":\"\(overall.rawValue)\",\"components\":{".utf8)
         for (index, component) in components.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            JSONText.append(quoted: component.name, bytesMax: 128, to: &bytes)
+            QuotedText.append(quoted: component.name, bytesMax: 128, to: &bytes)
             bytes += ":{\"status\":\"\(component.status.rawValue)\",\"since\":\"\(component.since.iso8601)\"".utf8
             bytes += ",\"required\":\(component.isRequired)".utf8
             if let error = component.lastError {
                 bytes += ",\"last_error\":".utf8
-                JSONText.append(quoted: error, bytesMax: Self.errorBytesMax, to: &bytes)
+                QuotedText.append(quoted: error, bytesMax: Self.errorBytesMax, to: &bytes)
             }
             bytes.append(UInt8(ascii: "}"))
         }

@@ -60,6 +60,6 @@ struct LogLine {
     }
 
     private mutating func append(quoted text: String) {
-        JSONText.append(quoted: text, bytesMax: Logger.valueBytesMax, to: &bytes)
+        QuotedText.append(quoted: text, bytesMax: Logger.valueBytesMax, to: &bytes)
     }
 }

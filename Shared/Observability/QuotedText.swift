@@ -1,7 +1,7 @@
 /// The one piece of JSON that this module needs: quoting text.
 ///
 /// It has its own so that logging depends on nothing.
-package enum JSONText {
+package enum QuotedText {
     private static let hexDigits: [UInt8] = Array("0123456789abcdef".utf8)
     private static let ellipsis: [UInt8] = Array("…".utf8)
 
