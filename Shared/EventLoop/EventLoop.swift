@@ -2,42 +2,37 @@ import CSystem
 import Glibc
 import Synchronization
 
-/// What the kernel refused to an event loop.
-package struct EventLoopError: Error, Sendable, CustomStringConvertible {
-    /// The call that failed.
-    package let call: String
-    /// Its `errno`.
-    package let code: Int32
-
-    /// The call, and why it failed.
-    package var description: String { "\(call) failed: \(String(cString: strerror(code)))." }
-}
-
-/// One epoll instance with a thread of its own. Everything that is registered with it is called on that thread and
-/// needs no lock.
+/// One epoll instance with a thread of its own.
 ///
-/// Registrations are edge-triggered: a handler is told once that its descriptor became ready, and must read or write
-/// until the kernel says that it would block.
+/// Everything that is registered with it is called on that thread and needs no lock. Registrations are edge-triggered:
+/// a handler is told once that its descriptor became ready, and must read or write until the kernel says that it would
+/// block. Without events, work and timers the thread sleeps; the wait is computed from the next timer.
+///
+/// From any thread: ``start(name:)``, ``execute(_:)``, ``stop()``, ``executor`` and ``isOnLoop``. All else is used on the
+/// loop's thread only.
 package final class EventLoop: @unchecked Sendable {
-    // Unchecked, because all state but the executor's is touched by the loop's thread alone.
+    // Unchecked, because all state but the executor's and `isStopped` is touched by the loop's thread alone.
+
+    /// Names a timer, for ``cancelTimer(_:)``.
+    package typealias TimerID = UInt64
 
     /// What a descriptor is ready for.
-    package struct Readiness: Sendable {
-        /// There is something to read, or the end of it.
+    package struct Readiness: Sendable, Hashable {
+        /// There is something to read: bytes, the end of them, or an error.
         package let isReadable: Bool
-        /// There is room to write.
+        /// There is room to write, or a write would tell an error.
         package let isWritable: Bool
-        /// The peer sends no more.
+        /// The peer has ended its side and sends no more (it may still read).
         package let isHalfClosed: Bool
-        /// The connection is broken.
+        /// The connection is broken or closed on both sides.
         package let isBroken: Bool
     }
 
-    /// A descriptor in the care of a loop. To be used on the loop's thread.
+    /// A descriptor in the care of a loop.
     package final class Registration {
         private let descriptor: Int32
         private let slot: Int
-        private weak var loop: EventLoop?
+        private var loop: EventLoop?
 
         fileprivate init(descriptor: Int32, slot: Int, loop: EventLoop) {
             self.descriptor = descriptor
@@ -45,7 +40,9 @@ package final class EventLoop: @unchecked Sendable {
             self.loop = loop
         }
 
-        /// Ends the calls. Must come before the descriptor is closed; a second time it does nothing.
+        /// Ends the calls, also those for events that the kernel has told already.
+        ///
+        /// To be called before the descriptor is closed; a second time it does nothing.
         package func cancel() {
             loop?.remove(descriptor, slot: slot)
             loop = nil
@@ -58,26 +55,21 @@ package final class EventLoop: @unchecked Sendable {
         var generation: UInt32 = 0
     }
 
-    private struct Timer {
-        var due: ContinuousClock.Instant
-        let period: Duration?
-        let work: () -> Void
-    }
-
     private static let wakeKey = UInt64.max
-    private static let eventsMax = 256
+    private static let eventsPerRoundMax = 256
 
+    private let name: String
     private let poller: Int32
     private let wakeDescriptor: Int32
     private let jobs: LoopExecutor
     private let isStopped = Atomic<Bool>(false)
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
-    private var timers: [UInt64: Timer] = [:]
-    private var lastTimer: UInt64 = 0
+    private var timers = TimerTable()
+    private var roundHooks: [() -> Void] = []
 
-    /// Called after each round of events and jobs: the place to write what they have put together.
-    package var afterEachRound: (() -> Void)?
+    /// The time at which the present round began: costs nothing, and is exact enough for time limits.
+    package private(set) var now = ContinuousClock.now
 
     /// Runs jobs on the loop's thread: `Task(executorPreference:)`.
     package var executor: any TaskExecutor { jobs }
@@ -85,23 +77,21 @@ package final class EventLoop: @unchecked Sendable {
     /// Whether the caller runs on the loop's thread.
     package var isOnLoop: Bool { jobs.isOnLoop }
 
-    /// The time at which the present round began: cheap, and exact enough for time limits.
-    package private(set) var now = ContinuousClock.now
-
-    private init() throws(EventLoopError) {
+    private init(name: String) throws(EventLoopError) {
+        self.name = name
         let poller = epoll_create1(Int32(EPOLL_CLOEXEC))
-        if poller < 0 { throw EventLoopError(call: "epoll_create1", code: errno) }
+        guard poller >= 0 else { throw EventLoopError(code: .descriptors, systemError: errno) }
         let wakeDescriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
-        if wakeDescriptor < 0 {
-            let code = errno
+        guard wakeDescriptor >= 0 else {
+            let systemError = errno
             close(poller)
-            throw EventLoopError(call: "eventfd", code: code)
+            throw EventLoopError(code: .descriptors, systemError: systemError)
         }
         self.poller = poller
         self.wakeDescriptor = wakeDescriptor
         jobs = LoopExecutor {
             var one: UInt64 = 1
-            _ = write(wakeDescriptor, &one, 8)
+            _ = write(wakeDescriptor, &one, MemoryLayout<UInt64>.size)
         }
         try watch(wakeDescriptor, key: Self.wakeKey, events: EPOLLIN.rawValue)
     }
@@ -111,13 +101,14 @@ package final class EventLoop: @unchecked Sendable {
         close(wakeDescriptor)
     }
 
-    /// Makes a loop and starts its thread.
+    /// Makes a loop and starts its thread, which runs until ``stop()``.
     /// - Parameter name: The thread's name, of which the kernel keeps 15 bytes.
+    /// - Returns: The loop, ready for calls.
     /// - Throws: ``EventLoopError`` when descriptors or threads have run out.
     package static func start(name: String) throws(EventLoopError) -> EventLoop {
-        let loop = try EventLoop()
+        let loop = try EventLoop(name: name)
         var thread = pthread_t()
-        let code = pthread_create(
+        let status = pthread_create(
             &thread,
             nil,
             { context in
@@ -127,25 +118,36 @@ package final class EventLoop: @unchecked Sendable {
             },
             Unmanaged.passRetained(loop).toOpaque()
         )
-        if code != 0 {
+        guard status == 0 else {
             Unmanaged.passUnretained(loop).release()
-            throw EventLoopError(call: "pthread_create", code: code)
+            throw EventLoopError(code: .thread, systemError: status)
         }
         pthread_detach(thread)
-        loop.execute { csystem_name_thread(String(name.prefix(15))) }
         return loop
     }
 
-    /// Runs `work` on the loop's thread, soon.
-    package func execute(_ work: @escaping @Sendable () -> Void) {
+    /// Runs `work` on the loop's thread, in the order of the calls.
+    ///
+    /// Never inline, not even on the loop's thread.
+    /// - Returns: False when the loop has ended and the work will not run.
+    @discardableResult
+    package func execute(_ work: @escaping @Sendable () -> Void) -> Bool {
         jobs.post(work)
     }
 
-    /// Watches a descriptor. On the loop's thread.
+    /// Ends the thread after what was given to ``execute(_:)`` before.
+    ///
+    /// Descriptors stay open; tasks that prefer the loop's executor go on in the global pool.
+    package func stop() {
+        execute { self.isStopped.store(true, ordering: .relaxed) }
+    }
+
+    /// Watches a descriptor; when it is ready already the handler is told so in the next round.
     /// - Parameters:
-    ///   - descriptor: The descriptor, in non-blocking mode.
+    ///   - descriptor: The descriptor, in non-blocking mode; it stays the caller's to close.
     ///   - handler: Called on the loop's thread.
-    /// - Throws: ``EventLoopError``.
+    /// - Returns: What ends the calls.
+    /// - Throws: ``EventLoopError`` when the kernel refuses.
     package func register(
         _ descriptor: Int32,
         handler: @escaping (Readiness) -> Void
@@ -168,74 +170,76 @@ package final class EventLoop: @unchecked Sendable {
         return Registration(descriptor: descriptor, slot: slot, loop: self)
     }
 
-    /// Calls `work` again and again. On the loop's thread.
+    /// Calls `work` again and again.
     /// - Returns: A name for ``cancelTimer(_:)``.
-    package func every(_ period: Duration, _ work: @escaping () -> Void) -> UInt64 {
-        add(Timer(due: .now + period, period: period, work: work))
+    package func every(_ period: Duration, _ work: @escaping () -> Void) -> TimerID {
+        precondition(period > .zero, "a timer without a period would keep the loop busy")
+        return timers.add(due: .now + period, period: period, work: work)
     }
 
-    /// Calls `work` once. On the loop's thread.
+    /// Calls `work` once.
     /// - Returns: A name for ``cancelTimer(_:)``.
-    package func after(_ delay: Duration, _ work: @escaping () -> Void) -> UInt64 {
-        add(Timer(due: .now + delay, period: nil, work: work))
+    @discardableResult
+    package func after(_ delay: Duration, _ work: @escaping () -> Void) -> TimerID {
+        timers.add(due: .now + delay, work: work)
     }
 
-    /// Ends a timer. On the loop's thread.
-    package func cancelTimer(_ timer: UInt64) {
-        timers[timer] = nil
+    /// Ends a timer; one that has ended is left alone.
+    package func cancelTimer(_ timer: TimerID) {
+        timers.cancel(timer)
     }
 
-    /// Ends the loop and its thread after the present round.
-    package func stop() {
-        isStopped.store(true, ordering: .releasing)
-        execute {}
-    }
-
-    private func add(_ timer: Timer) -> UInt64 {
-        lastTimer += 1
-        timers[lastTimer] = timer
-        return lastTimer
+    /// Calls `hook` after each round of events, jobs and timers, as long as the loop runs.
+    ///
+    /// The place to write in one go what a round has put together.
+    package func afterEachRound(_ hook: @escaping () -> Void) {
+        roundHooks.append(hook)
     }
 
     private func watch(_ descriptor: Int32, key: UInt64, events: UInt32) throws(EventLoopError) {
         var event = epoll_event()
         event.events = events
         event.data.u64 = key
-        if epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) != 0 {
-            throw EventLoopError(call: "epoll_ctl", code: errno)
+        guard epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
+            throw EventLoopError(code: .registration, systemError: errno)
         }
     }
 
-    fileprivate func remove(_ descriptor: Int32, slot: Int) {
+    private func remove(_ descriptor: Int32, slot: Int) {
         var event = epoll_event()
         epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, &event)
+        // The slots go with the thread.
+        guard slots.indices.contains(slot) else { return }
         slots[slot].handler = nil
         slots[slot].generation &+= 1
         freeSlots.append(slot)
     }
 
+    // MARK: The thread
+
     private func run() {
+        csystem_name_thread(String(decoding: name.utf8.prefix(15), as: UTF8.self))
         jobs.bindToCurrentThread()
-        var events = [epoll_event](repeating: epoll_event(), count: Self.eventsMax)
-        while !isStopped.load(ordering: .acquiring) {
-            let count = epoll_wait(poller, &events, Int32(Self.eventsMax), timeoutMilliseconds())
+        var events = [epoll_event](repeating: epoll_event(), count: Self.eventsPerRoundMax)
+        while !isStopped.load(ordering: .relaxed) {
+            let count = epoll_wait(poller, &events, Int32(Self.eventsPerRoundMax), timeoutMilliseconds())
             now = .now
-            if count > 0 {
-                for event in events[0..<Int(count)] {
-                    dispatch(event)
-                }
-            }
+            for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
             jobs.drain()
             runTimers()
-            afterEachRound?()
+            for hook in roundHooks { hook() }
         }
+        jobs.close()
+        roundHooks = []
+        timers = TimerTable()
+        slots = []
     }
 
     private func dispatch(_ event: epoll_event) {
         let key = event.data.u64
-        if key == Self.wakeKey {
+        guard key != Self.wakeKey else {
             var count: UInt64 = 0
-            _ = read(wakeDescriptor, &count, 8)
+            _ = read(wakeDescriptor, &count, MemoryLayout<UInt64>.size)
             return
         }
         let slot = Int(key & 0xFFFF_FFFF)
@@ -254,22 +258,18 @@ package final class EventLoop: @unchecked Sendable {
 
     private func timeoutMilliseconds() -> Int32 {
         if jobs.hasWork { return 0 }
-        guard let next = timers.values.map(\.due).min() else { return -1 }
-        let rest = ContinuousClock.now.duration(to: next).components
-        if rest.seconds < 0 || rest.attoseconds < 0 { return 0 }
+        guard let next = timers.nextDue else { return -1 }
+        let rest = ContinuousClock.now.duration(to: next)
+        guard rest > .zero else { return 0 }
+        let (seconds, attoseconds) = rest.components
         // Rounded up: woken a moment too early the loop would spin until the timer is due.
-        return Int32(clamping: rest.seconds * 1000 + rest.attoseconds / 1_000_000_000_000_000 + 1)
+        return Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
     }
 
     private func runTimers() {
-        if timers.isEmpty { return }
-        for (id, timer) in timers where timer.due <= now {
-            if let period = timer.period {
-                timers[id]?.due = now + period
-            } else {
-                timers[id] = nil
-            }
-            timer.work()
+        guard let next = timers.nextDue, next <= now else { return }
+        for id in timers.due(at: now) {
+            timers.take(id, at: now)?()
         }
     }
 }

@@ -42,7 +42,7 @@ final class HTTPServerLoop: @unchecked Sendable {
         listening = try loop.register(listener) { [unowned self] ready in
             if ready.isReadable { self.accept() }
         }
-        loop.afterEachRound = { [unowned self] in self.flushDirty() }
+        loop.afterEachRound { [weak self] in self?.flushDirty() }
         sweep = loop.every(.milliseconds(250)) { [unowned self] in self.checkTimes() }
     }
 
@@ -162,7 +162,6 @@ final class HTTPServerLoop: @unchecked Sendable {
     func end() {
         cutAll()
         if let sweep { loop.cancelTimer(sweep) }
-        loop.afterEachRound = nil
         loop.stop()
     }
 
