@@ -1,4 +1,6 @@
-/// The topics that the parts talk through. The record key of every one is the session's id.
+/// The topics that the parts talk through.
+///
+/// The record key of every one is the session's id.
 package enum Topic: String, Sendable, CaseIterable {
     /// Messages of users, from the gateway (or an operator) to the worker.
     case inbound = "conversation.inbound"

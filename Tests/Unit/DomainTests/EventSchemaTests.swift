@@ -25,7 +25,9 @@ import Testing
 
     @Test func aReasonNamesThePlaceAndNeverTheText() {
         let secret = "a-secret-of-the-user"
-        let event: JSONValue = ["event_id": "a", "session_id": "b", "role": .string(secret), "message": .string(secret)]
+        let event: JSONValue = [
+            "event_id": "a", "session_id": "b", "role": .string(secret), "message": .string(secret),
+        ]
         do throws(EventError) {
             try EventSchema.conversationEvent.validate(event)
             Issue.record("a role that is not in the list was accepted")

@@ -1,0 +1,63 @@
+import Postgres
+
+/// The statements behind ``ToolRunStore``.
+enum ToolRunSQL {
+    /// Takes a request; no row when it had been taken before.
+    static let begin: PostgresStatement = """
+        INSERT INTO tool_runs (tenant_id, event_id, session_id, turn_id, tool_name, args, status, owner, lease_until)
+        VALUES ($1, $2, $3, $4, $5, $6::json, 'running', $7, now() + $8::bigint * interval '1 millisecond')
+        ON CONFLICT (tenant_id, event_id) DO NOTHING
+        RETURNING event_id
+        """
+
+    /// How a run that was taken before stands.
+    static let state: PostgresStatement = """
+        SELECT status, status = 'running' AND lease_until < now() AND owner <> $3 AS is_lost
+        FROM tool_runs WHERE tenant_id = $1 AND event_id = $2
+        """
+
+    /// Records ends; one that was recorded before, or a run that somebody else holds, gives no row.
+    ///
+    /// $12 owner, $13 republish deadline in milliseconds.
+    static let finish: PostgresStatement = """
+        WITH input AS (
+            SELECT DISTINCT ON (tenant_id, event_id) * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[],
+                    $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
+                WITH ORDINALITY
+                AS i(tenant_id, event_id, session_id, turn_id, tool_name, args, status, payload, error, event,
+                    traceparent, n)
+            ORDER BY tenant_id, event_id, n
+        ), ended AS (
+            INSERT INTO tool_runs AS r (tenant_id, event_id, session_id, turn_id, tool_name, args, status, payload,
+                error, owner, finished_at)
+            SELECT tenant_id, event_id, session_id, turn_id, tool_name, args::json, status, payload::json, error, $12,
+                clock_timestamp()
+            FROM input
+            ON CONFLICT (tenant_id, event_id) DO UPDATE
+                SET status = excluded.status, payload = excluded.payload, error = excluded.error,
+                    finished_at = excluded.finished_at, owner = excluded.owner, lease_until = NULL
+                WHERE r.status = 'running' AND (r.owner = $12 OR r.lease_until < now())
+            RETURNING r.tenant_id, r.event_id
+        ), queued AS (
+            INSERT INTO outbox (tenant_id, topic, event_id, session_id, payload, traceparent, goes_when, publish_at)
+            SELECT i.tenant_id, 'tool.results', i.event_id, i.session_id, i.event, i.traceparent, 'processed',
+                now() + $13::bigint * interval '1 millisecond'
+            FROM input i JOIN ended USING (tenant_id, event_id)
+            ON CONFLICT (tenant_id, topic, event_id) DO NOTHING
+        )
+        SELECT i.n FROM input i JOIN ended USING (tenant_id, event_id)
+        """
+
+    /// One run, for whoever asked for it directly.
+    static let view: PostgresStatement = """
+        SELECT event_id, session_id, turn_id, tool_name, status, payload, error,
+            extract(epoch FROM finished_at - started_at)::float8 AS seconds
+        FROM tool_runs WHERE tenant_id = $1 AND event_id = $2
+        """
+
+    /// Queues a call that came in directly. $6 republish deadline in milliseconds.
+    static let request: PostgresStatement = """
+        INSERT INTO outbox (tenant_id, topic, event_id, session_id, payload, traceparent, goes_when, publish_at)
+        VALUES ($1, 'tool.requests', $2, $3, $4, $5, 'processed', now() + $6::bigint * interval '1 millisecond')
+        """
+}
