@@ -6,9 +6,13 @@ extension BusConfiguration {
     static let framingBytes = 8192
 
     /// The properties of a producer: idempotent, acknowledged by all replicas.
+    ///
+    /// Of librdkafka's debug contexts `eos` is on, a few lines in a producer's life: only there does it say that the broker
+    /// does not know the producer.
     var producerProperties: [String: String] {
-        properties(with: [
+        var all = properties(with: [
             "enable.idempotence": "true",
+            "allow.auto.create.topics": "false",
             "acks": "all",
             "max.in.flight.requests.per.connection": "5",
             "linger.ms": linger.millisecondsText,
@@ -19,6 +23,8 @@ extension BusConfiguration {
             "retry.backoff.max.ms": reconnectBackoffMax.wholeMillisecondsText,
             "partitioner": "murmur2_random",
         ])
+        all["debug"] = properties["debug"].map { "\($0),eos" } ?? "eos"
+        return all
     }
 
     /// The properties of a member of a group: nothing is committed unless we say so, and a group without an offset starts at

@@ -257,10 +257,10 @@ struct DispatchStateMachine: Sendable {
     /// A partition pauses when its window is full and resumes when half of it is free; with `holdBack` (the topic has
     /// been at its limit for long) all pause until half of the topic's limit is free.
     mutating func flow(holdBack: Bool) -> Flow {
-        if holdBack {
+        if isHoldingBack {
+            isHoldingBack = !hasRoomAgain
+        } else if holdBack, room == 0 {
             isHoldingBack = true
-        } else if isHoldingBack, hasRoomAgain {
-            isHoldingBack = false
         }
         var flow = Flow()
         for (number, partition) in partitions {

@@ -122,8 +122,14 @@ final class ProducerLine: Sendable {
     /// The thread: takes reports until the line ends.
     private func run() {
         var isFatal = false
+        var isSuspect = false
         while true {
-            let events = producer.poll(milliseconds: 1000)
+            var events = producer.poll(milliseconds: inFlightCount > 0 ? 100 : 1000)
+            // A producer that times out after its broker was away, and delivers nothing since, may be stuck.
+            isSuspect = (isSuspect || events.isConnectionLost) && !events.deliveries.contains { $0.failure == nil }
+            if isSuspect, events.deliveries.contains(where: { $0.failure == .deliveryTimedOut }) {
+                events.isFatal = true
+            }
             resolve(events.deliveries)
             for topic in events.unknownTopics {
                 onTopicMissing(topic)

@@ -1,5 +1,6 @@
 import CRdkafka
 import Observability
+import Synchronization
 
 /// What librdkafka's callbacks are told, by the handle's opaque pointer.
 ///
@@ -12,17 +13,51 @@ final class RDKafkaCallbacks: Sendable {
     let onRebalance: (@Sendable (_ isAssigned: Bool, _ partitions: [Int32], _ isLost: Bool) -> Void)?
     /// A commit was answered: nil, or what it failed with.
     let onCommit: (@Sendable (_ offsets: [Int32: Int64], _ failure: rd_kafka_resp_err_t?) -> Void)?
+    /// The broker does not know an idempotent producer; from any thread of librdkafka.
+    let onProducerUnknown: (@Sendable () -> Void)?
+    private let lastWarnings = Mutex<[String: ContinuousClock.Instant]>([:])
 
     init(
         logger: Logger,
         onError: @escaping @Sendable (rd_kafka_resp_err_t) -> Void,
         onRebalance: (@Sendable (Bool, [Int32], Bool) -> Void)? = nil,
-        onCommit: (@Sendable ([Int32: Int64], rd_kafka_resp_err_t?) -> Void)? = nil
+        onCommit: (@Sendable ([Int32: Int64], rd_kafka_resp_err_t?) -> Void)? = nil,
+        onProducerUnknown: (@Sendable () -> Void)? = nil
     ) {
         self.logger = logger
         self.onError = onError
         self.onRebalance = onRebalance
         self.onCommit = onCommit
+        self.onProducerUnknown = onProducerUnknown
+    }
+
+    /// Takes a line of librdkafka's log.
+    func log(level: Int32, facility: String, text: @autoclosure () -> String) {
+        if facility == "UNKPID" {
+            onProducerUnknown?()
+        }
+        // Syslog levels: 0 to 2 critical, 3 error, 4 warning. A broker that is away is a warning: the client tries again,
+        // and says so at each attempt, of which one in a second is enough.
+        switch level {
+        case ...4 where !isRepeated(facility): logger.warning("librdkafka reports", metadata(facility, text()))
+        case 5, 6: logger.debug("librdkafka reports", metadata(facility, text()))
+        default: logger.trace("librdkafka reports", metadata(facility, text()))
+        }
+    }
+
+    private func metadata(_ facility: String, _ text: String) -> LogMetadata {
+        [.facility: .string(facility), .detail: .string(text)]
+    }
+
+    private func isRepeated(_ facility: String) -> Bool {
+        let now = ContinuousClock.now
+        return lastWarnings.withLock { last in
+            if let before = last[facility], now - before < .seconds(1) {
+                return true
+            }
+            last[facility] = now
+            return false
+        }
     }
 }
 
@@ -53,7 +88,11 @@ final class RDKafkaHandle: Sendable {
         }
         rd_kafka_conf_set_log_cb(configuration) { client, level, facility, text in
             guard let client, let callbacks = callbacksOf(rd_kafka_opaque(client)) else { return }
-            log(callbacks.logger, level: level, facility: facility, text: text)
+            callbacks.log(
+                level: level,
+                facility: facility.map { String(cString: $0) } ?? "",
+                text: text.map { String(cString: $0) } ?? ""
+            )
         }
         if callbacks.onRebalance != nil {
             rd_kafka_conf_set_rebalance_cb(configuration, rebalanced)
@@ -179,22 +218,6 @@ private func rebalanced(
 private func discard(_ error: OpaquePointer?) {
     if let error {
         rd_kafka_error_destroy(error)
-    }
-}
-
-private func log(_ logger: Logger, level: Int32, facility: UnsafePointer<CChar>?, text: UnsafePointer<CChar>?) {
-    let metadata: () -> LogMetadata = {
-        [
-            .facility: .string(facility.map { String(cString: $0) } ?? ""),
-            .detail: .string(text.map { String(cString: $0) } ?? ""),
-        ]
-    }
-    // Syslog levels: 0 to 2 critical, 3 error, 4 warning. A broker that is away is a warning: the client tries again.
-    switch level {
-    case ...2: logger.error("librdkafka reports", metadata())
-    case 3, 4: logger.warning("librdkafka reports", metadata())
-    case 5, 6: logger.debug("librdkafka reports", metadata())
-    default: logger.trace("librdkafka reports", metadata())
     }
 }
 

@@ -1,5 +1,6 @@
 import CRdkafka
 import Observability
+import Synchronization
 
 /// The C calls of a producer.
 ///
@@ -24,15 +25,33 @@ final class RDKafkaProducer: Sendable {
         var isConnectionLost = false
     }
 
+    /// How often the broker may say that it does not know us before we are given up.
+    ///
+    /// librdkafka answers by raising its epoch and trying again at once, which ends it on brokers that have only forgotten
+    /// the producer; one that has lost its state says the same again and again, until the records time out.
+    private static let producerUnknownMax = 3
+
     private let handle: RDKafkaHandle
     nonisolated(unsafe) private let queue: OpaquePointer
+    private let unknownCount: UnknownCount
+
+    /// How often the broker has said so; librdkafka's threads count.
+    private final class UnknownCount: Sendable {
+        let value = Atomic(0)
+    }
 
     init(properties: [String: String], logger: Logger) throws {
+        let unknownCount = UnknownCount()
+        self.unknownCount = unknownCount
         handle = try RDKafkaHandle(
             type: RD_KAFKA_PRODUCER,
             properties: properties,
             events: Int32(RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR),
-            callbacks: RDKafkaCallbacks(logger: logger, onError: { _ in })
+            callbacks: RDKafkaCallbacks(
+                logger: logger,
+                onError: { _ in },
+                onProducerUnknown: { unknownCount.value.add(1, ordering: .relaxed) }
+            )
         )
         guard let queue = rd_kafka_queue_get_main(handle.pointer) else {
             throw BusError(.refused, "librdkafka gives no event queue")
@@ -76,7 +95,9 @@ final class RDKafkaProducer: Sendable {
     /// Waits for events for at most this long; only one thread may poll.
     func poll(milliseconds: Int32) -> Events {
         var events = Events()
-        guard let event = rd_kafka_queue_poll(queue, milliseconds) else { return events }
+        let event = rd_kafka_queue_poll(queue, milliseconds)
+        events.isFatal = unknownCount.value.load(ordering: .relaxed) >= Self.producerUnknownMax
+        guard let event else { return events }
         defer { rd_kafka_event_destroy(event) }
         if rd_kafka_event_type(event) == Int32(RD_KAFKA_EVENT_DR) {
             events.deliveries.reserveCapacity(rd_kafka_event_message_count(event))

@@ -23,7 +23,7 @@ final class Collected: Sendable {
 
 /// A topic of a test's own with everything that is needed to write to it.
 struct BusFixture: Sendable {
-    let configuration: BusConfiguration
+    var configuration: BusConfiguration
     let topic: String
     let group: String
     let partitions: Int
@@ -86,5 +86,18 @@ func running(
         }
         consumer.shutdown()
         try await group.waitForAll()
+    }
+}
+
+extension BusFixture {
+    /// This fixture with other settings.
+    func with(_ change: (inout BusConfiguration) -> Void) -> BusFixture {
+        var fixture = self
+        change(&fixture.configuration)
+        return fixture
+    }
+
+    func reader(_ start: BusReader.Start) throws -> BusReader {
+        try BusReader(configuration: configuration, topics: [topic], start: start, logger: logger)
     }
 }
