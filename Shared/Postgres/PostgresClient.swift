@@ -1,9 +1,11 @@
+package import EventLoop
 package import Observability
+import Synchronization
 
 /// A pool of connections to one database.
 ///
 /// ```swift
-/// let client = try PostgresClient(configuration: configuration, logger: logger)
+/// let client = try PostgresClient(configuration: configuration, loop: loop, logger: logger)
 /// client.start()
 /// let result = try await client.query("SELECT name FROM things WHERE id = $1", [.int(7)])
 /// let name = try result.rows.first?.string("name")
@@ -14,15 +16,25 @@ package import Observability
 /// After an outage of the server the pool opens its connections again by itself.
 package final class PostgresClient: Sendable {
     let pool: PostgresPool
+    private let ownsLoop: Bool
+    private let isClosed = Atomic<Bool>(false)
 
-    /// Makes a client with a thread of its own for its sockets; nothing is opened before `start` or the first call.
+    /// Makes a client; nothing is opened before `start` or the first call.
     /// - Parameters:
     ///   - configuration: Where the database is, and the limits.
+    ///   - loop: The loop that drives the connections; nil: one of its own. libpq resolves host names on the loop's
+    ///     thread, so share a loop with other work only where the host is an address or a socket.
     ///   - logger: Where lost connections are reported.
-    /// - Throws: `PostgresError` with code `invalidParameter` for limits that make no sense.
-    package init(configuration: PostgresConfiguration, logger: Logger = .disabled) throws {
+    /// - Throws: `PostgresError` with code `invalidParameter` for limits that make no sense; `EventLoopError` when the
+    ///   process is out of descriptors or threads.
+    package init(configuration: PostgresConfiguration, loop: EventLoop? = nil, logger: Logger = .disabled) throws {
         try configuration.validate()
-        pool = PostgresPool(configuration: configuration, loop: try SocketLoop.start(), logger: logger)
+        ownsLoop = loop == nil
+        pool = PostgresPool(
+            configuration: configuration,
+            loop: try loop ?? EventLoop.start(name: "postgres"),
+            logger: logger
+        )
     }
 
     /// Begins to open `connectionsMin` connections.
@@ -42,9 +54,12 @@ package final class PostgresClient: Sendable {
     }
 
     /// Fails callers that wait for a connection, lets running statements end, and closes every connection.
+    ///
+    /// A second time it does nothing.
     package func close() async {
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         await pool.close()
-        pool.loop.stop()
+        if ownsLoop { pool.loop.stop() }
     }
 
     /// The numbers of the pool at this moment.

@@ -1,3 +1,5 @@
+import EventLoop
+
 /// The connections of a pool.
 ///
 /// Confined to the loop's thread: every call but `init` is made there, which is why it can be shared without a lock.
@@ -7,7 +9,7 @@ final class ConnectionTable: @unchecked Sendable, LibPQConnectionOwner {
     /// How often deadlines are looked at; a deadline is met at most this much late.
     private static let tickInterval: Duration = .milliseconds(50)
 
-    private let loop: SocketLoop
+    private let loop: EventLoop
     private let limits: LibPQLimits
     private let keywords: [(String, String)]
     private var connections: [ConnectionID: LibPQConnection] = [:]
@@ -16,7 +18,7 @@ final class ConnectionTable: @unchecked Sendable, LibPQConnectionOwner {
     private var emptied: [() -> Void] = []
     weak var pool: PostgresPool?
 
-    init(configuration: PostgresConfiguration, loop: SocketLoop) {
+    init(configuration: PostgresConfiguration, loop: EventLoop) {
         self.loop = loop
         limits = LibPQLimits(configuration)
         keywords = LibPQParameters.keywords(configuration)

@@ -1,4 +1,5 @@
 import CPostgres
+import EventLoop
 import Glibc
 
 /// What a connection tells its owner; called on the loop's thread.
@@ -30,10 +31,10 @@ final class LibPQConnection {
 
     let id: PoolStateMachine.ConnectionID
     unowned let owner: any LibPQConnectionOwner
-    private let loop: SocketLoop
+    private let loop: EventLoop
     private let limits: LibPQLimits
     private(set) var handle: OpaquePointer?
-    private var watch: SocketWatch?
+    private var watch: EventLoop.Registration?
     private(set) var phase: Phase = .connecting
     private var wantsWritable = true
     private var deadline: Instant?
@@ -49,7 +50,7 @@ final class LibPQConnection {
     init(
         id: PoolStateMachine.ConnectionID,
         limits: LibPQLimits,
-        loop: SocketLoop,
+        loop: EventLoop,
         owner: any LibPQConnectionOwner
     ) {
         self.id = id
@@ -88,10 +89,11 @@ final class LibPQConnection {
             failConnecting("cannot connect to the database: no socket")
             return
         }
-        watch = SocketWatch(descriptor, loop: loop) { [weak self] isReadable, isWritable in
-            self?.socketIsReady(isReadable: isReadable, isWritable: isWritable)
-        }
-        if watch == nil {
+        do {
+            watch = try loop.register(descriptor) { [weak self] readiness in
+                self?.socketIsReady(isReadable: readiness.isReadable, isWritable: readiness.isWritable)
+            }
+        } catch {
             failConnecting("cannot watch the database's socket: the process may be out of file descriptors")
         }
     }
@@ -235,10 +237,16 @@ final class LibPQConnection {
                 breakDown("the database closed the connection: it may be restarting")
                 return
             }
-            guard !SocketWatch.hasInput(PQsocket(handle)) else { continue }
+            guard !Self.hasInput(PQsocket(handle)) else { continue }
             if isLastRound { return }
             isLastRound = true
         }
+    }
+
+    /// Whether a read would not block: bytes wait, or the end of the stream.
+    private static func hasInput(_ descriptor: Int32) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, 0) > 0
     }
 
     private func takeResults() {

@@ -1,3 +1,4 @@
+import EventLoop
 import Observability
 import Synchronization
 
@@ -18,13 +19,13 @@ final class PostgresPool: Sendable {
         var waiting: [PoolStateMachine.WaiterID: PostgresJob] = [:]
     }
 
-    let loop: SocketLoop
+    let loop: EventLoop
     private let state: Mutex<State>
     private let table: ConnectionTable
     private let lastJobID = Atomic<UInt64>(0)
     private let logger: Logger
 
-    init(configuration: PostgresConfiguration, loop: SocketLoop, logger: Logger) {
+    init(configuration: PostgresConfiguration, loop: EventLoop, logger: Logger) {
         var limits = PoolStateMachine.Limits()
         limits.size = configuration.poolSize
         limits.connectionsMin = configuration.connectionsMin
