@@ -20,6 +20,7 @@ package struct BudgetDecision: Sendable, Equatable {
     /// - Parameters:
     ///   - amount: Tokens to use.
     ///   - scopes: Use and limit of the tenant and, where there is one, the persona.
+    /// - Returns: The decision of the tightest limit.
     static func decide(_ amount: Int64, scopes: [ScopeUsage]) -> BudgetDecision {
         var tightest: (left: Int64, decision: BudgetDecision)?
         for scope in scopes {

@@ -19,6 +19,7 @@ struct BudgetStore: Sendable {
     ///   - scopes: Whom.
     ///   - reserved: What is set aside of each scope besides, and must be left.
     /// - Returns: The decision, and the use of each scope afterwards.
+    /// - Throws: `PostgresError`.
     func charge(
         _ amount: Int64,
         _ scopes: BudgetScopes,
