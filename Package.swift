@@ -92,7 +92,7 @@ let services: [Target] = [
         folder: "Gateway",
         [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer", "EventBus",
-            "Postgres", "Redis", "Domain", "ServiceKit", "Store", "Tools",
+            "OpenSSL", "Postgres", "Redis", "Domain", "ServiceKit", "Store", "Tools",
         ]
     ),
     service(
@@ -116,8 +116,8 @@ let services: [Target] = [
         "parleyctl",
         folder: "Parleyctl",
         [
-            "JSON", "JSONSchema", "Configuration", "Observability", "HTTPClient", "EventBus", "Postgres", "Domain",
-            "Store",
+            "JSON", "JSONSchema", "Configuration", "Observability", "HTTPClient", "EventBus", "OpenSSL", "Postgres",
+            "Domain", "ServiceKit", "Store",
         ]
     ),
 ]

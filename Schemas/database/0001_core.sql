@@ -241,3 +241,6 @@ CREATE POLICY credential_lookup ON api_keys FOR SELECT
 
 SELECT set_config('parley.tenants', 'default', true);
 INSERT INTO tenants (tenant_id, name) VALUES ('default', 'Default tenant');
+
+-- The services wait for the migrations that their build needs, so they must see which are applied.
+GRANT SELECT ON schema_migrations TO parley_service;

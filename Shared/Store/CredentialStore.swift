@@ -8,6 +8,13 @@ package struct Credential: Sendable, Equatable {
     package let keyID: String
     /// What the key may do; empty means everything.
     package let scopes: [String]
+
+    /// Makes a credential.
+    package init(tenantID: String, keyID: String, scopes: [String]) {
+        self.tenantID = tenantID
+        self.keyID = keyID
+        self.scopes = scopes
+    }
 }
 
 /// API keys: only the SHA-256 of a key is stored.

@@ -1,0 +1,78 @@
+import Domain
+import EventBus
+import JSON
+import ServiceKit
+import Store
+
+/// Takes messages from `conversation.inbound`.
+///
+/// A record is done with when its session has been looked at under lock: its turn runs under a lease, or waits in
+/// Postgres for the one before it. From then on the database carries it, not the topic.
+struct InboundHandler: Sendable {
+    let gate: RecordGate
+    let turns: TurnStore
+    let messages: MessageStore
+    let slots: TurnSlots
+    let scheduler: TurnScheduler
+
+    /// Handles one record.
+    /// - Throws: When the database could not be reached; the bus tries the record again.
+    func handle(_ record: BusRecord) async throws {
+        guard let incoming = try await gate.open(record, topic: .inbound) else { return }
+        let event = try ConversationEvent(json: incoming.json)
+        guard event.role == .user else {
+            try await gate.refuse(record, topic: .inbound, reason: "invalid: only the role user causes a turn")
+            return
+        }
+        let key = TurnKey(tenantID: incoming.tenantID, sessionID: event.sessionID, turnID: event.eventID)
+        try await slots.acquire()
+        do {
+            var outcome = try await turns.claim(key)
+            if !outcome.isKnown, try await accept(event, incoming, record) {
+                if let turn = outcome.turn {
+                    // The claim found an older turn of the session; the new one follows it.
+                    scheduler.launch(turn)
+                    return
+                }
+                outcome = try await turns.claim(key)
+            }
+            if let turn = outcome.turn {
+                scheduler.launch(turn)
+            } else {
+                slots.release()
+            }
+        } catch {
+            slots.release()
+            throw error
+        }
+    }
+
+    /// Makes a message durable that somebody put on the topic by hand.
+    private func accept(_ event: ConversationEvent, _ incoming: IncomingEvent, _ record: BusRecord) async throws -> Bool
+    {
+        let outcome = try await messages.accept(
+            AcceptRequest(
+                tenantID: incoming.tenantID,
+                sessionID: event.sessionID,
+                eventID: event.eventID,
+                personaID: event.personaID,
+                message: event.message,
+                attachments: event.attachments?.string,
+                metadata: event.metadata?.string,
+                payload: String(decoding: record.value, as: UTF8.self),
+                traceparent: incoming.traceparent
+            )
+        )
+        switch outcome {
+        case .accepted, .duplicate:
+            return true
+        case .sessionFull:
+            try await gate.refuse(
+                record,
+                topic: .inbound,
+                reason: "overloaded: the session has as many unfinished turns as it may have"
+            )
+            return false
+        }
+    }
+}

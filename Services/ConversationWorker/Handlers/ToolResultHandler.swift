@@ -1,0 +1,58 @@
+import Domain
+import EventBus
+import JSON
+import ServiceKit
+import Store
+
+/// Takes answers of tools from `tool.results` and lets their turns go on.
+struct ToolResultHandler: Sendable {
+    let gate: RecordGate
+    let turns: TurnStore
+    let outbox: OutboxStore
+    let slots: TurnSlots
+    let scheduler: TurnScheduler
+    let producer: BusProducer
+
+    /// Handles one record.
+    /// - Throws: When the database could not be reached; the bus tries the record again.
+    func handle(_ record: BusRecord) async throws {
+        guard let incoming = try await gate.open(record, topic: .toolResults) else { return }
+        let result = try ToolResult(json: incoming.json)
+        guard let turnID = result.turnID else {
+            // A direct call: whoever asked reads the run itself.
+            try await outbox.remove(tenantID: incoming.tenantID, topic: .toolResults, eventID: result.eventID)
+            return
+        }
+        let key = TurnKey(tenantID: incoming.tenantID, sessionID: result.sessionID, turnID: turnID)
+        try await slots.acquire()
+        do {
+            let outcome = try await turns.record(
+                TurnStore.ToolAnswer(key: key, eventID: result.eventID, response: incoming.json)
+            )
+            if let index = outcome.resultIndex, let seq = outcome.turnSeq {
+                announce(result, key: key, at: StreamPosition(turn: seq, index: index), trace: incoming.traceparent)
+            }
+            if let turn = outcome.turn {
+                scheduler.launch(turn)
+            } else {
+                slots.release()
+            }
+        } catch {
+            slots.release()
+            throw error
+        }
+    }
+
+    private func announce(_ result: ToolResult, key: TurnKey, at position: StreamPosition, trace: String?) {
+        producer.publishBuffered(
+            .notice(
+                ConversationEvent.Kind.toolResult,
+                of: key,
+                at: position,
+                subject: result.toolName,
+                details: ToolNotice.result(result),
+                traceparent: trace
+            )
+        )
+    }
+}

@@ -1,0 +1,136 @@
+import Domain
+import JSON
+import Models
+import Observability
+import Redis
+import Store
+import Synchronization
+
+/// The history that a turn starts from: from memory, else from Redis, else from Postgres, which is the truth.
+///
+/// A remembered history carries the seq of the last turn in it, and a claimed turn names the turn before it. Only when
+/// the two are the same is the memory used, so a stale one can do no harm, whichever worker wrote it.
+final class ContextSource: Sendable {
+    private struct Entry {
+        let lastTurnSeq: Int64
+        let messages: [HistoryMessage]
+    }
+
+    private struct Key: Hashable {
+        let tenantID: String
+        let sessionID: String
+    }
+
+    private let turns: TurnStore
+    private let redis: RedisClient?
+    private let tokensMax: Int
+    private let messagesMax: Int
+    private let entriesMax: Int
+    private let entries = Mutex<[Key: Entry]>([:])
+
+    /// Makes a source.
+    /// - Parameters:
+    ///   - turns: The truth.
+    ///   - redis: The cache that workers share.
+    ///   - tokensMax: How many tokens of history a model gets, by estimate; the oldest messages go first.
+    ///   - messagesMax: How many messages of history a model gets.
+    ///   - entriesMax: How many sessions are remembered here.
+    init(turns: TurnStore, redis: RedisClient?, tokensMax: Int, messagesMax: Int = 200, entriesMax: Int = 2000) {
+        self.turns = turns
+        self.redis = redis
+        self.tokensMax = tokensMax
+        self.messagesMax = messagesMax
+        self.entriesMax = entriesMax
+    }
+
+    /// The messages before a turn, oldest first, as many as fit.
+    func history(before turn: ClaimedTurn) async throws -> [ModelMessage] {
+        if turn.priorSeq == 0 { return [] }
+        let messages = try await find(turn)
+        return messages.map { ModelMessage(role: $0.role == .assistant ? .assistant : .user, content: $0.text) }
+    }
+
+    /// Remembers a turn that ended with an answer.
+    func remember(_ turn: ClaimedTurn, answer: String) async {
+        let key = Key(tenantID: turn.key.tenantID, sessionID: turn.key.sessionID)
+        let entry = entries.withLock { entries -> Entry? in
+            let before = entries[key]
+            guard turn.priorSeq == 0 || before?.lastTurnSeq == turn.priorSeq else {
+                entries[key] = nil
+                return nil
+            }
+            let messages =
+                (turn.priorSeq == 0 ? [] : before?.messages ?? []) + [
+                    HistoryMessage(role: .user, text: turn.message), HistoryMessage(role: .assistant, text: answer),
+                ]
+            let entry = Entry(lastTurnSeq: turn.seq, messages: fitting(messages))
+            if entries.count >= entriesMax { entries.removeAll(keepingCapacity: true) }
+            entries[key] = entry
+            return entry
+        }
+        if let entry, let redis {
+            // Without Redis the next worker reads Postgres: slower, still right.
+            try? await redis.set(Self.redisKey(key), RedisArgument(Self.encode(entry)), expiry: .seconds(3600))
+        }
+    }
+
+    private func find(_ turn: ClaimedTurn) async throws -> [HistoryMessage] {
+        let key = Key(tenantID: turn.key.tenantID, sessionID: turn.key.sessionID)
+        if let entry = entries.withLock({ $0[key] }), entry.lastTurnSeq == turn.priorSeq { return entry.messages }
+        let entry: Entry
+        if let cached = await cached(key), cached.lastTurnSeq == turn.priorSeq {
+            entry = cached
+        } else {
+            let stored = try await turns.history(before: turn.key, seq: turn.seq, limit: messagesMax)
+            entry = Entry(lastTurnSeq: turn.priorSeq, messages: fitting(stored))
+        }
+        entries.withLock { entries in
+            if entries.count >= entriesMax { entries.removeAll(keepingCapacity: true) }
+            entries[key] = entry
+        }
+        return entry.messages
+    }
+
+    private func fitting(_ messages: [HistoryMessage]) -> [HistoryMessage] {
+        var tokens = 0
+        var kept: [HistoryMessage] = []
+        for message in messages.suffix(messagesMax).reversed() {
+            tokens += TokenEstimator.tokens(in: message.text)
+            if tokens > tokensMax { break }
+            kept.append(message)
+        }
+        return kept.reversed()
+    }
+
+    private func cached(_ key: Key) async -> Entry? {
+        guard let redis, let bytes = try? await redis.get(Self.redisKey(key)) else { return nil }
+        return Self.decode(bytes)
+    }
+
+    private static func redisKey(_ key: Key) -> String {
+        "parley:context:\(key.tenantID):\(key.sessionID)"
+    }
+
+    private static func encode(_ entry: Entry) -> [UInt8] {
+        let messages = entry.messages.map { message -> JSONValue in
+            [.string(message.role.rawValue), .string(message.text)]
+        }
+        let json: JSONValue = ["last_turn": .int(Int(entry.lastTurnSeq)), "messages": .array(messages)]
+        return json.serialized()
+    }
+
+    private static func decode(_ bytes: [UInt8]) -> Entry? {
+        guard let json = try? JSONValue.parse(bytes), let last = json["last_turn"]?.intValue,
+            let messages = json["messages"]?.arrayValue
+        else { return nil }
+        return Entry(
+            lastTurnSeq: Int64(last),
+            messages: messages.compactMap { message in
+                guard let role = message[0]?.stringValue.flatMap(Role.init(rawValue:)),
+                    let text = message[1]?.stringValue
+                else { return nil }
+                return HistoryMessage(role: role, text: text)
+            }
+        )
+    }
+}

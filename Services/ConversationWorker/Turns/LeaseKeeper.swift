@@ -1,0 +1,85 @@
+import Lifecycle
+import Observability
+import ServiceKit
+import Store
+
+/// Keeps the leases of running turns alive, and takes over turns whose worker was lost.
+///
+/// Taking over needs no broker: a turn with a dead lease is a row that any worker finds.
+final class LeaseKeeper: Service {
+    let name = "leases"
+    private let turns: TurnStore
+    private let outbox: OutboxStore
+    private let scheduler: TurnScheduler
+    private let slots: TurnSlots
+    private let interval: Duration
+    private let logger: Logger
+    private let shutdownSignal = ShutdownSignal()
+
+    /// Makes a keeper.
+    /// - Parameters:
+    ///   - turns: The leases.
+    ///   - outbox: Knows the tenants.
+    ///   - scheduler: Runs what is taken over.
+    ///   - slots: How much may run.
+    ///   - leaseDuration: How long a lease lives; a third of it is the rhythm.
+    ///   - logger: For what is taken over, and what could not be done.
+    init(
+        turns: TurnStore,
+        outbox: OutboxStore,
+        scheduler: TurnScheduler,
+        slots: TurnSlots,
+        leaseDuration: Duration,
+        logger: Logger
+    ) {
+        self.turns = turns
+        self.outbox = outbox
+        self.scheduler = scheduler
+        self.slots = slots
+        interval = leaseDuration / 3
+        self.logger = logger
+    }
+
+    func run() async throws {
+        while await !shutdownSignal.wait(atMost: interval) {
+            do {
+                _ = try await turns.heartbeat(scheduler.running)
+                try await takeOver()
+            } catch {
+                logger.warning("leases could not be kept: trying again", [.error: .error(error)])
+            }
+        }
+        // Turns that still run after the intake has stopped need their leases until the last one is done.
+        while !scheduler.running.isEmpty, !Task.isCancelled {
+            _ = try? await turns.heartbeat(scheduler.running)
+            try? await Task.sleep(for: interval / 4)
+        }
+    }
+
+    func shutdown() async {
+        shutdownSignal.raise()
+    }
+
+    private func takeOver() async throws {
+        let sessions = try await turns.abandonedSessions(
+            tenants: try await outbox.tenants(),
+            limit: max(1, min(slots.freeCount, 100))
+        )
+        for session in sessions where slots.tryAcquire() {
+            do {
+                guard let turn = try await turns.claim(session).turn else {
+                    slots.release()
+                    continue
+                }
+                logger.info(
+                    "took over a turn that nobody worked on",
+                    [.turnID: .string(turn.key.turnID), .attempt: .integer(turn.attempt)]
+                )
+                scheduler.launch(turn)
+            } catch {
+                slots.release()
+                throw error
+            }
+        }
+    }
+}

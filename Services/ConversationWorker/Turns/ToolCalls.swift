@@ -1,0 +1,82 @@
+import Domain
+import EventBus
+import JSON
+import Models
+import ServiceKit
+import Store
+
+/// What a model's tool calls lead to.
+extension TurnRunner {
+    /// Makes the model's tool calls durable, then sends them.
+    ///
+    /// - Parameters:
+    ///   - state: The turn.
+    ///   - response: The model's answer, with calls in it.
+    /// - Returns: Whether the turn rests now; false when every call was answered on the spot.
+    /// - Throws: `StoreError` when the lease is gone.
+    func callTools(_ state: inout TurnState, _ response: ModelResponse) async throws -> Bool {
+        var events: [OutboxEvent] = []
+        var notices: [OutgoingRecord] = []
+        for call in response.toolCalls {
+            let request = request(for: call, of: state.turn)
+            let json = try JSONValue.parse(request.serialized())
+            guard case .valid = call.arguments, Identifier.isValid(call.name) else {
+                let reason = "The call is not valid: the name must be a tool's and the arguments a JSON object."
+                let refusal = ToolResult(to: request, status: .error, payload: [:], error: reason)
+                state.appendRefused(request, request: json, result: refusal)
+                continue
+            }
+            let position = state.append(request, request: json)
+            events.append(event(for: request, of: state.turn))
+            notices.append(
+                .notice(
+                    ConversationEvent.Kind.toolRequest,
+                    of: state.turn.key,
+                    at: position,
+                    subject: request.toolName,
+                    details: ToolNotice.request(
+                        eventID: request.eventID,
+                        toolName: request.toolName,
+                        arguments: request.arguments
+                    ),
+                    traceparent: state.turn.traceparent
+                )
+            )
+        }
+        if events.isEmpty { return false }
+        let write = state.write(events: events)
+        try await retrying { try await turns.suspend(write) }
+        publisher.enqueue(events)
+        for notice in notices {
+            producer.publishBuffered(notice)
+        }
+        return true
+    }
+
+    private func request(for call: ModelToolCall, of turn: ClaimedTurn) -> ToolRequest {
+        var arguments: JSONObject = [:]
+        if case .valid(let object) = call.arguments { arguments = object }
+        var request = ToolRequest(
+            eventID: Identifier.make(),
+            sessionID: turn.key.sessionID,
+            toolName: call.name,
+            arguments: .object(arguments)
+        )
+        request.personaID = turn.personaID
+        request.tenantID = turn.key.tenantID
+        request.turnID = turn.key.turnID
+        request.toolCallID = call.id
+        return request
+    }
+
+    private func event(for request: ToolRequest, of turn: ClaimedTurn) -> OutboxEvent {
+        OutboxEvent(
+            tenantID: turn.key.tenantID,
+            topic: .toolRequests,
+            eventID: request.eventID,
+            sessionID: turn.key.sessionID,
+            payload: request.serialized(),
+            traceparent: turn.traceparent
+        )
+    }
+}

@@ -1,0 +1,162 @@
+import Budget
+import Domain
+import EventBus
+import JSON
+import Models
+import Observability
+import ServiceKit
+import Store
+
+/// Why a turn ends without an answer, in words that may leave the process.
+struct TurnFailure: Error {
+    /// What programs go by.
+    let code: String
+    /// What people read.
+    let message: String
+
+    /// A policy said no.
+    static func denied(_ reason: String) -> TurnFailure {
+        TurnFailure(code: "policy_denied", message: "A policy does not allow this turn: \(reason)")
+    }
+
+    /// There are not enough tokens left.
+    static func budgetExceeded(_ decision: BudgetDecision) -> TurnFailure {
+        let limit = decision.limitTokens.map(String.init) ?? "unlimited"
+        return TurnFailure(
+            code: "budget_exceeded",
+            message: "The token budget of the day is used up: \(decision.totalTokens) of \(limit) would be used."
+        )
+    }
+
+    /// The model called tools again and again.
+    static func toolRoundsExceeded(_ limit: Int) -> TurnFailure {
+        TurnFailure(code: "tool_rounds_exceeded", message: "The model called tools more than \(limit) times in a row.")
+    }
+
+    /// Makes a failure.
+    init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// The model could not answer.
+    init(_ error: ModelError) {
+        self.init(code: "model_\(error.code.rawValue)", message: "The model did not answer: \(error.description)")
+    }
+}
+
+extension TurnRunner {
+    /// Ends a turn with its answer.
+    func finish(_ state: TurnState, text: String, claimsNext: Bool) async throws -> Result {
+        let turn = state.turn
+        var event = lastEvent(of: turn, role: .assistant, message: text)
+        event.type = ConversationEvent.Kind.message
+        event.usage = state.usage
+        event.status = TurnOutcome.completed.rawValue
+        let result = try await end(state, event, outcome: .completed, error: nil, claimsNext: claimsNext)
+        await contexts.remember(turn, answer: text)
+        return result
+    }
+
+    /// Ends a turn without an answer.
+    func fail(_ state: TurnState, _ failure: TurnFailure, claimsNext: Bool) async throws -> Result {
+        logger.warning(
+            "a turn failed",
+            [
+                .tenantID: .string(state.turn.key.tenantID), .turnID: .string(state.turn.key.turnID),
+                .code: .string(failure.code),
+            ]
+        )
+        var event = lastEvent(of: state.turn, role: .system, message: failure.message)
+        event.type = ConversationEvent.Kind.turnFailed
+        event.status = TurnOutcome.failed.rawValue
+        event.metadata = .object(TurnNotice.failure(code: failure.code, message: failure.message))
+        return try await end(
+            state,
+            event,
+            outcome: .failed,
+            error: (code: failure.code, message: failure.message),
+            claimsNext: claimsNext
+        )
+    }
+
+    private func lastEvent(of turn: ClaimedTurn, role: Role, message: String) -> ConversationEvent {
+        var event = ConversationEvent(
+            eventID: Identifier.make(),
+            sessionID: turn.key.sessionID,
+            role: role,
+            message: message
+        )
+        event.personaID = turn.personaID
+        event.tenantID = turn.key.tenantID
+        event.turnID = turn.key.turnID
+        event.createdAt = WallClock.now().iso8601
+        return event
+    }
+
+    private func end(
+        _ state: TurnState,
+        _ event: ConversationEvent,
+        outcome: TurnOutcome,
+        error: (code: String, message: String)?,
+        claimsNext: Bool
+    ) async throws -> Result {
+        var state = state
+        let turn = state.turn
+        let position = state.takePosition()
+        var events = [
+            OutboxEvent(
+                tenantID: turn.key.tenantID,
+                topic: .outbound,
+                eventID: event.eventID,
+                sessionID: turn.key.sessionID,
+                payload: event.serialized(),
+                position: position,
+                traceparent: turn.traceparent
+            )
+        ]
+        if state.usage.totalTokens > 0 { events.append(charge(of: state)) }
+        let completion = TurnCompletion(
+            write: state.write(events: events),
+            outcome: outcome,
+            event: event,
+            error: error,
+            claimsNext: claimsNext
+        )
+        let result = try await retrying { try await turns.complete(completion) }
+        if result.isFenced {
+            logger.info("the end of a turn was refused: somebody else has it", [.turnID: .string(turn.key.turnID)])
+        } else {
+            publisher.enqueue(events)
+            metrics.turnDecided(outcome.rawValue)
+        }
+        return .ended(next: result.next)
+    }
+
+    private func charge(of state: TurnState) -> OutboxEvent {
+        let turn = state.turn
+        let eventID = Identifier.make()
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("event_id", eventID)
+        writer.member("tenant_id", turn.key.tenantID)
+        writer.member("persona_id", ifPresent: turn.personaID)
+        writer.member("session_id", turn.key.sessionID)
+        writer.member("turn_id", turn.key.turnID)
+        writer.member("tokens", state.usage.totalTokens)
+        writer.member("total_tokens", Int(state.budget?.totalTokens ?? 0))
+        writer.key("limit_tokens")
+        if let limit = state.budget?.limitTokens { writer.int(Int(limit)) } else { writer.null() }
+        writer.member("allowed", true)
+        writer.member("created_at", WallClock.now().iso8601)
+        writer.endObject()
+        return OutboxEvent(
+            tenantID: turn.key.tenantID,
+            topic: .budgetEvents,
+            eventID: eventID,
+            sessionID: turn.key.sessionID,
+            payload: writer.bytes,
+            traceparent: turn.traceparent
+        )
+    }
+}

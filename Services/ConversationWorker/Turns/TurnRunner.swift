@@ -1,0 +1,201 @@
+import Budget
+import Domain
+import EventBus
+import JSON
+import Models
+import Observability
+import Policy
+import Postgres
+import ServiceKit
+import Store
+import Tools
+
+/// Runs a claimed turn to its end, or to its rest while tools run.
+///
+/// Holds nothing between two turns.
+struct TurnRunner: Sendable {
+    /// Turns and their journal.
+    let turns: TurnStore
+    /// History, cached.
+    let contexts: ContextSource
+    /// Prompts and tools of personas.
+    let personas: PersonaStore
+    /// The tools that models are offered.
+    let tools: ToolRegistry
+    /// Who may do what.
+    let policy: any PolicyEngine
+    /// Who may use how many tokens.
+    let budget: BudgetManager
+    /// The model.
+    let model: any ModelProvider
+    /// The model's name in journal and metrics.
+    let profile: ModelProfile
+    /// For deltas and notices.
+    let producer: BusProducer
+    /// For what follows from a commit.
+    let publisher: OutboxPublisher
+    /// Counts.
+    let metrics: WorkerMetrics
+    /// For what goes wrong.
+    let logger: Logger
+    /// How often tools may be called in a turn.
+    let toolRoundsMax: Int
+
+    /// How a run of a turn came out.
+    enum Result {
+        /// It is over; the session's next turn is ours, if there is one.
+        case ended(next: ClaimedTurn?)
+        /// It rests until its tools have answered.
+        case waiting
+        /// Somebody else has it, or the database could not be reached in time: nothing more is done here.
+        case dropped
+    }
+
+    /// Runs one turn.
+    /// - Parameters:
+    ///   - turn: The turn.
+    ///   - claimsNext: Whether this worker takes the session's next turn when this one ends.
+    func run(_ turn: ClaimedTurn, claimsNext: Bool) async -> Result {
+        let started = ContinuousClock.now
+        var log = logger.with([.tenantID: .string(turn.key.tenantID), .turnID: .string(turn.key.turnID)])
+        log = log.with(trace: turn.traceparent.flatMap { text in TraceContext(traceparent: text) })
+        do {
+            let result = try await runSteps(turn, claimsNext: claimsNext)
+            if case .ended = result { metrics.turnEnded(after: started.duration(to: .now)) }
+            return result
+        } catch let error as StoreError where error.code == .fenced {
+            log.info("the turn went to somebody else")
+        } catch is CancellationError {
+            log.info("the turn was left: the worker shuts down")
+        } catch {
+            // The lease runs out and the turn goes on from its journal, here or elsewhere.
+            log.error("the turn was left", [.error: .error(error)])
+        }
+        return .dropped
+    }
+
+    private func runSteps(_ turn: ClaimedTurn, claimsNext: Bool) async throws -> Result {
+        let persona = try await personas.persona(turn.personaID, tenantID: turn.key.tenantID)
+        let history = try await contexts.history(before: turn)
+        let journal = turn.mayHaveJournal ? try await turns.journal(of: turn.key) : []
+        var state = TurnState(
+            turn: turn,
+            context: [ModelMessage(role: .system, content: persona.prompt)] + history,
+            journal: journal
+        )
+        if !turn.isResumed {
+            producer.publishBuffered(.opening(of: turn, at: state.takePosition()))
+        }
+        if !state.isAdmitted, let refusal = try await admit(&state, turn: turn) {
+            return try await fail(state, refusal, claimsNext: claimsNext)
+        }
+        while true {
+            let response: ModelResponse
+            do {
+                response = try await callModel(&state, persona: persona)
+            } catch let error as ModelError {
+                return try await fail(state, TurnFailure(error), claimsNext: claimsNext)
+            } catch let refusal as TurnFailure {
+                return try await fail(state, refusal, claimsNext: claimsNext)
+            }
+            if response.toolCalls.isEmpty {
+                return try await finish(state, text: response.text, claimsNext: claimsNext)
+            }
+            if state.toolRounds > toolRoundsMax {
+                return try await fail(state, .toolRoundsExceeded(toolRoundsMax), claimsNext: claimsNext)
+            }
+            if try await callTools(&state, response) { return .waiting }
+        }
+    }
+
+    private func admit(_ state: inout TurnState, turn: ClaimedTurn) async throws -> TurnFailure? {
+        let decision = try await policy.decide(
+            PolicyInput(
+                tenant: turn.key.tenantID,
+                personaID: turn.personaID,
+                action: "turn.run",
+                resource: ["session_id": .string(turn.key.sessionID)],
+                context: ["model_profile": .string(profile.name)]
+            )
+        )
+        guard decision.isAllowed else { return .denied(decision.reason) }
+        state.appendDecision(.policy, name: "turn.run", response: decision.journalJSON)
+        return nil
+    }
+
+    private func callModel(_ state: inout TurnState, persona: Persona) async throws -> ModelResponse {
+        let turn = state.turn
+        var request = ModelRequest(messages: state.messages)
+        // After the last round the model gets no tools: it has to answer with what it knows by then.
+        if state.toolRounds < toolRoundsMax { request.tools = modelTools(of: persona) }
+        request.idempotencyKey = "\(turn.key.turnID)/\(state.toolRounds)"
+        let estimate = TokenEstimator.inputTokens(of: request)
+        let reservation = try await budget.reserve(
+            tenant: turn.key.tenantID,
+            persona: turn.personaID,
+            estimate: estimate
+        )
+        guard reservation.decision.allowed else { throw TurnFailure.budgetExceeded(reservation.decision) }
+        state.note(reservation.decision)
+        let deltas = DeltaStream(
+            turn: turn,
+            counters: DeltaCounters(streamNext: state.streamNext, deltaNext: state.deltaNext),
+            producer: producer
+        )
+        do {
+            let response = try await metrics.modelCall {
+                try await stream(request, into: deltas)
+            }
+            state.advance(past: deltas.counters)
+            state.append(response, request: request, profile: profile.name)
+            await budget.settle(reservation, actual: response.usage.totalTokens)
+            return response
+        } catch {
+            state.advance(past: deltas.counters)
+            await budget.release(reservation)
+            throw error
+        }
+    }
+
+    private func modelTools(of persona: Persona) -> [ModelTool] {
+        tools.definitions.filter { persona.tools?.contains($0.name) ?? true }.map { definition in
+            ModelTool(name: definition.name, description: definition.description, parameters: definition.parameters)
+        }
+    }
+
+    private func stream(_ request: ModelRequest, into deltas: DeltaStream) async throws -> ModelResponse {
+        try await withThrowingTaskGroup(of: ModelResponse?.self) { group in
+            group.addTask {
+                await deltas.keepFlushing()
+                return nil
+            }
+            group.addTask {
+                try await model.complete(request) { text in deltas.append(text) }
+            }
+            defer { group.cancelAll() }
+            while let response = try await group.next() {
+                guard let response else { continue }
+                deltas.flush()
+                return response
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// Repeats what the database could not do, while the worker lives: what was paid for is not thrown away because
+    /// Postgres restarts.
+    ///
+    /// If the lease is lost over it the write is refused, and that is right too.
+    func retrying<Value: Sendable>(_ write: () async throws -> Value) async throws -> Value {
+        var delay = Duration.milliseconds(50)
+        while true {
+            do {
+                return try await write()
+            } catch let error as PostgresError where error.isRetriable {
+                logger.warning("a write is tried again", [.error: .error(error)])
+                try await Task.sleep(for: delay)
+                delay = min(delay * 2, .seconds(2))
+            }
+        }
+    }
+}

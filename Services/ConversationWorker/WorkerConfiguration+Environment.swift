@@ -1,0 +1,62 @@
+import Configuration
+import Models
+import ServiceKit
+
+extension WorkerConfiguration {
+    /// Reads every setting of a worker.
+    init(environment: inout EnvironmentReader) {
+        service = ServiceSettings(name: "parley-worker", httpPort: 8021, environment: &environment)
+        group = environment.string("PARLEY_WORKER_GROUP", default: "parley-worker", help: "group that workers share")
+        turnsMax = environment.int(
+            "PARLEY_WORKER_TURNS_MAX",
+            default: 256,
+            in: 1...10_000,
+            help: "turns that run at once; a full worker pauses its partitions"
+        )
+        contextTokensMax = environment.int(
+            "PARLEY_CONTEXT_TOKENS_MAX",
+            default: 8000,
+            in: 100...10_000_000,
+            help: "tokens of history that a model gets, by estimate"
+        )
+        toolRoundsMax = environment.int(
+            "PARLEY_TOOL_ROUNDS_MAX",
+            default: 8,
+            in: 0...100,
+            help: "times that tools may be called in a turn"
+        )
+        policy = PolicySettings(environment: &environment)
+        model = Self.model(&environment)
+    }
+
+    private static func model(_ environment: inout EnvironmentReader) -> ModelProfile {
+        let url = environment.optionalURL(
+            "PARLEY_MODEL_BASE_URL",
+            help:
+                "OpenAI-compatible endpoint, such as https://api.openai.com/v1; without it the built-in planner answers"
+        )
+        let name = environment.optionalString("PARLEY_MODEL_NAME", help: "the endpoint's name of the model")
+        let key = environment.optionalSecret("PARLEY_MODEL_API_KEY", help: "key for the endpoint")
+        let provider = environment.choice(
+            "PARLEY_MODEL_PROVIDER",
+            default: url == nil ? ModelProfile.Provider.local : .openai,
+            help: "local: the built-in planner; openai: the endpoint"
+        )
+        guard provider == .openai else { return .builtIn }
+        guard let url, let name else {
+            environment.fail(
+                "PARLEY_MODEL_NAME",
+                .missing,
+                "is required with PARLEY_MODEL_BASE_URL: it names the model"
+            )
+            return .builtIn
+        }
+        return ModelProfile(
+            name: "default",
+            provider: .openai,
+            baseURL: url.description,
+            model: name,
+            apiKey: key.map { ModelAPIKey($0.revealed) }
+        )
+    }
+}

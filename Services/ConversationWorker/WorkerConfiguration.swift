@@ -1,0 +1,27 @@
+import Configuration
+import Models
+import ServiceKit
+
+/// What a worker needs to know.
+struct WorkerConfiguration: Sendable {
+    /// What every service needs to know.
+    var service: ServiceSettings
+    /// The consumer group that workers share.
+    var group: String
+    /// How many turns run at once.
+    ///
+    /// Default 256.
+    var turnsMax: Int
+    /// How many tokens of history a model gets, by estimate.
+    ///
+    /// Default 8,000.
+    var contextTokensMax: Int
+    /// How often tools may be called in a turn.
+    ///
+    /// Default 8.
+    var toolRoundsMax: Int
+    /// The model.
+    var model: ModelProfile
+    /// Where policies are decided.
+    var policy: PolicySettings
+}

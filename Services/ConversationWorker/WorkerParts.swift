@@ -1,0 +1,110 @@
+import Budget
+import Domain
+import EventBus
+import HTTPClient
+import HTTPServer
+import Lifecycle
+import Models
+import Observability
+import Policy
+import ServiceKit
+import Store
+import Tools
+
+/// The parts of a worker, put together.
+struct WorkerParts {
+    /// The services, in the order in which they start.
+    let services: [any Service]
+
+    /// Puts the parts together.
+    /// - Throws: When a part cannot be made from the configuration.
+    init(_ configuration: WorkerConfiguration, _ runtime: ServiceRuntime) throws {
+        let store = configuration.service.store
+        let turns = TurnStore(database: runtime.database, configuration: store, owner: runtime.owner)
+        let messages = MessageStore(database: runtime.database, configuration: store, mayRepeat: true)
+        let metrics = WorkerMetrics(runtime.metrics)
+        let slots = TurnSlots(count: configuration.turnsMax)
+        let client = try HTTPClientPool()
+        let runner = TurnRunner(
+            turns: turns,
+            contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
+            personas: PersonaStore(database: runtime.database),
+            tools: try ToolRegistry(ToolRegistry.builtIn),
+            policy: try configuration.policy.engine(logger: runtime.logger),
+            budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
+            model: try ModelProviderFactory(client: client).provider(for: configuration.model),
+            profile: configuration.model,
+            producer: runtime.producer,
+            publisher: runtime.publisher,
+            metrics: metrics,
+            logger: runtime.logger,
+            toolRoundsMax: configuration.toolRoundsMax
+        )
+        let scheduler = TurnScheduler(runner: runner, slots: slots, metrics: metrics)
+        let operations = OperationsRoutes(runtime: runtime)
+        services = [
+            LoopService("turn-store", run: turns.run, shutdown: turns.close),
+            LoopService("message-store", run: messages.run, shutdown: messages.close),
+            HTTPService(configuration: configuration.service.http, logger: runtime.logger) { request in
+                operations.answer(request) ?? HTTPResponse(status: 404)
+            },
+            scheduler,
+            LeaseKeeper(
+                turns: turns,
+                outbox: runtime.outbox,
+                scheduler: scheduler,
+                slots: slots,
+                leaseDuration: store.leaseDuration,
+                logger: runtime.logger
+            ),
+            try Self.results(configuration, runtime, turns, slots, scheduler),
+            try Self.inbound(configuration, runtime, turns, messages, slots, scheduler),
+        ]
+    }
+
+    private static func inbound(
+        _ configuration: WorkerConfiguration,
+        _ runtime: ServiceRuntime,
+        _ turns: TurnStore,
+        _ messages: MessageStore,
+        _ slots: TurnSlots,
+        _ scheduler: TurnScheduler
+    ) throws -> LoopService {
+        let handler = InboundHandler(
+            gate: runtime.gate,
+            turns: turns,
+            messages: messages,
+            slots: slots,
+            scheduler: scheduler
+        )
+        let consumer = try runtime.consumer(
+            group: configuration.group,
+            topics: [.inbound],
+            concurrency: configuration.turnsMax
+        )
+        return .consuming("inbound", consumer, after: runtime.readiness, handler: handler.handle)
+    }
+
+    private static func results(
+        _ configuration: WorkerConfiguration,
+        _ runtime: ServiceRuntime,
+        _ turns: TurnStore,
+        _ slots: TurnSlots,
+        _ scheduler: TurnScheduler
+    ) throws -> LoopService {
+        let handler = ToolResultHandler(
+            gate: runtime.gate,
+            turns: turns,
+            outbox: runtime.outbox,
+            slots: slots,
+            scheduler: scheduler,
+            producer: runtime.producer
+        )
+        let consumer = try runtime.consumer(
+            group: configuration.group,
+            topics: [.toolResults],
+            concurrency: configuration.turnsMax
+        )
+        return .consuming("tool-results", consumer, after: runtime.readiness, handler: handler.handle)
+    }
+}

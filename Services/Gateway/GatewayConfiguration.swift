@@ -1,0 +1,12 @@
+import HTTPServer
+import ServiceKit
+
+/// What a gateway needs to know.
+struct GatewayConfiguration: Sendable {
+    /// What every service needs to know.
+    var service: ServiceSettings
+    /// The HTTP server's limits.
+    var http: HTTPServerConfiguration
+    /// The limits of streams.
+    var streams: StreamHub.Limits
+}

@@ -1,0 +1,90 @@
+import Domain
+import EventBus
+import HTTPServer
+import JSON
+import Lifecycle
+import Observability
+import ServiceKit
+import Store
+import Tools
+
+/// The parts of a gateway, put together.
+struct GatewayParts {
+    /// The services, in the order in which they start.
+    let services: [any Service]
+
+    /// How far back a gateway reads when it starts, so that it knows of turns that run already.
+    private static let lookBackMilliseconds: Int64 = 120_000
+
+    /// Puts the parts together.
+    /// - Throws: When a part cannot be made from the configuration.
+    init(_ configuration: GatewayConfiguration, _ runtime: ServiceRuntime) throws {
+        let store = configuration.service.store
+        let messages = MessageStore(database: runtime.database, configuration: store, mayRepeat: false)
+        let runs = ToolRunStore(database: runtime.database, configuration: store, owner: runtime.owner)
+        let hub = StreamHub(limits: configuration.streams)
+        let metrics = GatewayMetrics(runtime.metrics, hub: hub)
+        let registry = try ToolRegistry(ToolRegistry.builtIn)
+        let application = GatewayApplication(
+            router: Self.router(runtime, messages, runs, hub, metrics, registry),
+            authenticator: Authenticator(store: CredentialStore(database: runtime.database)),
+            metrics: metrics,
+            logger: runtime.logger
+        )
+        let topics = runtime.topics
+        let reader = try BusReader(
+            configuration: configuration.service.bus,
+            topics: [Topic.outbound.rawValue, Topic.deltas.rawValue],
+            start: .since(milliseconds: WallClock.now().seconds * 1000 - Self.lookBackMilliseconds),
+            logger: runtime.logger
+        ) { _ in topics.nudge() }
+        services = [
+            LoopService("message-store", run: messages.run, shutdown: messages.close),
+            LoopService("run-store", run: runs.run, shutdown: runs.close),
+            LoopService(
+                "streams",
+                after: runtime.readiness,
+                StreamIntake(reader: reader, hub: hub, logger: runtime.logger)
+            ),
+            HTTPService(configuration: configuration.http, logger: runtime.logger, handler: application.handle),
+            // Stops first: clients that follow streams go elsewhere, and requests that run come to their end.
+            LoopService("stream-followers", run: { try await ReadinessGate().wait() }, shutdown: hub.close),
+        ]
+    }
+
+    private static func router(
+        _ runtime: ServiceRuntime,
+        _ messages: MessageStore,
+        _ runs: ToolRunStore,
+        _ hub: StreamHub,
+        _ metrics: GatewayMetrics,
+        _ registry: ToolRegistry
+    ) -> Router {
+        let reads = ReadStore(database: runtime.database)
+        let messageRoutes = MessageRoutes(messages: messages, publisher: runtime.publisher, metrics: metrics)
+        let sessions = SessionRoutes(store: reads)
+        let tools = ToolRoutes(registry: registry, runs: runs, publisher: runtime.publisher)
+        let streams = StreamRoutes(hub: hub, store: reads, messages: messageRoutes, logger: runtime.logger)
+        let operations = OperationsRoutes(runtime: runtime)
+        let operate: Router.Handler = { routed in
+            guard let response = operations.answer(routed.request) else { throw Problem.noSuchPath }
+            return response
+        }
+        return Router([
+            .init("POST", "/v1/session/message", messageRoutes.post),
+            .init("GET", "/v1/session/{id}/stream", streams.stream),
+            .init("GET", "/v1/sessions/{id}/events", sessions.events),
+            .init("GET", "/v1/turns/{event_id}", sessions.turn),
+            .init("GET", "/v1/tools", tools.list),
+            .init("POST", "/v1/tool/request", tools.request),
+            .init("GET", "/v1/tool/runs/{event_id}", tools.run),
+            .init("GET", "/livez", needsCredential: false, operate),
+            .init("GET", "/readyz", needsCredential: false, operate),
+            .init("GET", "/health", needsCredential: false, operate),
+            .init("GET", "/metrics", needsCredential: false, operate),
+            .init("GET", "/openapi.json", needsCredential: false) { _ in
+                .json(SchemaFile.bytes(named: "api/openapi.json") ?? [])
+            },
+        ])
+    }
+}

@@ -1,0 +1,67 @@
+import Domain
+import HTTPServer
+import Observability
+import Postgres
+import Store
+
+/// Every request comes through here: route, credential, handler, and an answer for whatever goes wrong.
+struct GatewayApplication: Sendable {
+    let router: Router
+    let authenticator: Authenticator
+    let metrics: GatewayMetrics
+    let logger: Logger
+
+    /// Answers a request; never throws.
+    func handle(_ request: HTTPRequest) async -> HTTPResponse {
+        let started = ContinuousClock.now
+        let trace =
+            request.header("traceparent").flatMap { text in TraceContext(traceparent: text) }?.child()
+            ?? TraceContext.generate()
+        var response: HTTPResponse
+        do {
+            response = try await route(request, trace: trace)
+        } catch let problem as any HTTPErrorConvertible {
+            response = problem.response
+        } catch let error as PostgresError {
+            response = answer(to: error, trace: trace)
+        } catch {
+            logger.with(trace: trace).error("a request failed", [.error: .error(error)])
+            response = Problem(status: 500, code: "internal", detail: "The gateway failed; its log says why.").response
+        }
+        response.headers.append(("traceparent", trace.traceparent))
+        metrics.answered(status: response.status, after: started.duration(to: .now))
+        return response
+    }
+
+    private func route(_ request: HTTPRequest, trace: TraceContext) async throws -> HTTPResponse {
+        switch router.match(method: request.method, path: request.path) {
+        case .route(let route, let parameters):
+            let tenantID =
+                route.needsCredential
+                ? try await authenticator.credential(of: request).tenantID : Identifier.defaultTenant
+            return try await route.handler(
+                RoutedRequest(
+                    request: request,
+                    parameters: parameters,
+                    tenantID: tenantID,
+                    traceparent: trace.traceparent
+                )
+            )
+        case .otherMethods(let methods):
+            var response = Problem(
+                status: 405,
+                code: "method_not_allowed",
+                detail: "This path knows \(methods.joined(separator: ", "))."
+            ).response
+            response.headers.append(("allow", methods.joined(separator: ", ")))
+            return response
+        case .nothing:
+            throw Problem.noSuchPath
+        }
+    }
+
+    private func answer(to error: PostgresError, trace: TraceContext) -> HTTPResponse {
+        logger.with(trace: trace).warning("the database did not do its part", [.error: .error(error)])
+        return Problem.unavailable("The database does not answer at the moment; nothing was accepted.").response
+    }
+}

@@ -1,0 +1,90 @@
+import HTTPServer
+
+/// A request on its way through the gateway.
+struct RoutedRequest: Sendable {
+    /// The request.
+    let request: HTTPRequest
+    /// The parts of the path that the route names, such as `id`.
+    let parameters: [String: String]
+    /// Whose request it is; the tenant is never taken from anything else.
+    let tenantID: String
+    /// The trace that it belongs to.
+    let traceparent: String
+
+    /// A part of the path that the route names.
+    func parameter(_ name: String) throws -> String {
+        guard let value = parameters[name] else { throw Problem.noSuchPath }
+        return value
+    }
+}
+
+/// Finds the handler of a request by method and path.
+struct Router: Sendable {
+    /// Answers a request.
+    typealias Handler = @Sendable (RoutedRequest) async throws -> HTTPResponse
+
+    /// One method and path.
+    struct Route: Sendable {
+        /// The method.
+        let method: String
+        /// The path's parts; one in braces matches anything and gives it the name in them.
+        let pattern: [Substring]
+        /// Whether the request needs a credential.
+        let needsCredential: Bool
+        /// Answers it.
+        let handler: Handler
+
+        /// Makes a route.
+        init(_ method: String, _ path: StaticString, needsCredential: Bool = true, _ handler: @escaping Handler) {
+            self.method = method
+            pattern = path.description.split(separator: "/")
+            self.needsCredential = needsCredential
+            self.handler = handler
+        }
+
+        func match(_ parts: [Substring]) -> [String: String]? {
+            guard parts.count == pattern.count else { return nil }
+            var parameters: [String: String] = [:]
+            for (part, expected) in zip(parts, pattern) {
+                if expected.first == "{" {
+                    guard let value = HTTPRequest.percentDecoded(part), !value.isEmpty else { return nil }
+                    parameters[String(expected.dropFirst().dropLast())] = value
+                } else if part != expected {
+                    return nil
+                }
+            }
+            return parameters
+        }
+    }
+
+    /// What the path leads to.
+    enum Match {
+        /// A route, with the parts of the path that it names.
+        case route(Route, [String: String])
+        /// Other methods are there, not this one.
+        case otherMethods([String])
+        /// Nothing is there.
+        case nothing
+    }
+
+    private let routes: [Int: [Route]]
+
+    /// Makes a router.
+    init(_ routes: [Route]) {
+        self.routes = Dictionary(grouping: routes) { $0.pattern.count }
+    }
+
+    /// Finds the route of a request.
+    ///
+    /// HEAD goes where GET goes.
+    func match(method: String, path: String) -> Match {
+        let parts = path.split(separator: "/")
+        var methods: [String] = []
+        for route in routes[parts.count] ?? [] {
+            guard let parameters = route.match(parts) else { continue }
+            if route.method == method || method == "HEAD" && route.method == "GET" { return .route(route, parameters) }
+            methods.append(route.method)
+        }
+        return methods.isEmpty ? .nothing : .otherMethods(methods)
+    }
+}

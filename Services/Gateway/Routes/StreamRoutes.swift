@@ -1,0 +1,146 @@
+import Domain
+import HTTPServer
+import JSON
+import Observability
+import Store
+
+/// The stream of a session, over WebSocket or as server-sent events: the same events with the same ids.
+struct StreamRoutes: Sendable {
+    let hub: StreamHub
+    let store: ReadStore
+    let messages: MessageRoutes
+    let logger: Logger
+
+    /// How often a quiet server-sent stream says that it lives.
+    static let heartbeat = Duration.seconds(15)
+
+    /// `GET /v1/session/{id}/stream?after`.
+    func stream(_ routed: RoutedRequest) async throws -> HTTPResponse {
+        let sessionID = try routed.parameter("id")
+        guard Identifier.isValid(sessionID) else {
+            throw Problem.invalid([(name: "id", reason: "must be 1 to 128 characters out of A-Z a-z 0-9 . _ : -")])
+        }
+        let after = try position(of: routed.request)
+        let key = SessionKey(tenantID: routed.tenantID, sessionID: sessionID)
+        let feed = StreamFeed(hub: hub, store: store, key: key)
+        if routed.request.isWebSocketUpgrade {
+            let traceparent = routed.traceparent
+            return HTTPResponse(
+                status: 101,
+                headers: [],
+                body: .webSocket { socket in
+                    await self.serve(socket, feed, after: after, traceparent: traceparent)
+                }
+            )
+        }
+        guard routed.request.header("accept")?.contains("text/event-stream") ?? false else {
+            throw Problem(
+                status: 406,
+                code: "not_acceptable",
+                detail: "Open this path as a WebSocket, or send Accept: text/event-stream."
+            )
+        }
+        return HTTPResponse(
+            status: 200,
+            headers: [("content-type", "text/event-stream"), ("cache-control", "no-store")],
+            body: .stream { writer in try await self.serve(writer, feed, after: after) }
+        )
+    }
+
+    private func position(of request: HTTPRequest) throws -> StreamPosition {
+        guard let text = request.header("last-event-id") ?? request.query("after"), !text.isEmpty else { return .start }
+        if text == "0" { return .start }
+        guard let position = StreamPosition(text) else {
+            throw Problem.invalid([(name: "after", reason: "must be the id of an event of this stream, or 0")])
+        }
+        return position
+    }
+
+    private func serve(_ writer: HTTPBodyWriter, _ feed: StreamFeed, after: StreamPosition) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: Self.heartbeat)
+                    try await writer.write(ServerSentEvent.comment("still here"))
+                }
+            }
+            group.addTask {
+                _ = try await feed.run(after: after) { event in
+                    try await writer.write(
+                        ServerSentEvent(
+                            id: event.position.description,
+                            event: event.kind.rawValue,
+                            data: String(decoding: event.serialized(), as: UTF8.self)
+                        ).serialized()
+                    )
+                }
+            }
+            // The first to end is the stream's end, or the client's.
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func serve(
+        _ socket: WebSocketConnection,
+        _ feed: StreamFeed,
+        after: StreamPosition,
+        traceparent: String
+    ) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    let end = try await feed.run(after: after) { event in
+                        try await socket.send(text: String(decoding: event.serialized(), as: UTF8.self))
+                    }
+                    // 1013, try again later: with the id of the last event the client loses nothing.
+                    let reason = end == .full ? "too many streams" : "cut off: resume after the last id"
+                    await socket.close(code: 1013, reason: reason)
+                } catch is CancellationError {
+                    // The client has gone, or sends its own end.
+                } catch {
+                    self.logger.warning("a stream failed", [.error: .error(error)])
+                    await socket.close(code: 1011, reason: "the stream failed: resume after the last id")
+                }
+            }
+            group.addTask {
+                while let message = await socket.receive() {
+                    let answer = await self.answer(to: message, feed.key, traceparent: traceparent)
+                    do {
+                        try await socket.send(text: answer.string)
+                    } catch {
+                        return
+                    }
+                }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func answer(to message: WebSocketMessage, _ key: SessionKey, traceparent: String) async -> JSONValue {
+        do {
+            guard case .text(let text) = message else {
+                throw Problem.invalid([(name: "message", reason: "send text messages with JSON")])
+            }
+            let json: JSONValue
+            do {
+                json = try JSONValue.parse(text)
+            } catch {
+                throw Problem(status: 400, code: "malformed_json", detail: error.description)
+            }
+            let message = try IncomingMessage(json: json, sessionID: key.sessionID)
+            let eventID = try await messages.accept(message, tenantID: key.tenantID, traceparent: traceparent)
+            return ["type": "accepted", "session_id": .string(key.sessionID), "event_id": .string(eventID)]
+        } catch let problem as Problem {
+            return Self.error(problem.code, problem.detail)
+        } catch {
+            logger.warning("a message could not be accepted", [.error: .error(error)])
+            return Self.error("unavailable", "The message was not accepted: try again.")
+        }
+    }
+
+    private static func error(_ code: String, _ detail: String) -> JSONValue {
+        ["type": "error", "error": ["code": .string(code), "message": .string(detail)]]
+    }
+}

@@ -1,0 +1,180 @@
+import Domain
+import EventBus
+import JSON
+import Lifecycle
+import Observability
+import ServiceKit
+import Synchronization
+
+/// Names a session across tenants.
+struct SessionKey: Hashable, Sendable {
+    /// The tenant.
+    let tenantID: String
+    /// The conversation.
+    let sessionID: String
+}
+
+/// Hands the events of all sessions to the clients that follow them, and keeps what a client that comes in the middle
+/// of a turn needs: the events of turns that run now.
+///
+/// What is over is read from the database.
+final class StreamHub: Sendable {
+    /// The limits of a hub.
+    struct Limits: Sendable {
+        /// How many events may wait for one client; one that is slower is cut off and can resume.
+        ///
+        /// Default 1,000.
+        var queuedEventsMax = 1000
+        /// How many clients may follow streams.
+        ///
+        /// Default 10,000.
+        var followersMax = 10_000
+        /// How many sessions without followers are kept for those that come late.
+        ///
+        /// Default 10,000.
+        var idleSessionsMax = 10_000
+        /// How many events of a running turn are kept.
+        ///
+        /// Default 4,000.
+        var keptEventsMax = 4000
+    }
+
+    /// What a client follows a session by.
+    struct Subscription: Sendable {
+        /// Names the subscription for ``StreamHub/unsubscribe(_:from:)``.
+        let id: Int
+        /// The events of the running turn so far.
+        let running: [StreamEvent]
+        /// What comes from now on; ends when the client is too slow.
+        let events: AsyncStream<StreamEvent>
+    }
+
+    private struct Session {
+        var sequencer = StreamSequencer()
+        var running: [StreamEvent] = []
+        var followers: [Int: AsyncStream<StreamEvent>.Continuation] = [:]
+        var lastEvent: ContinuousClock.Instant
+
+        var isIdle: Bool { followers.isEmpty && running.isEmpty && sequencer.deadline == nil }
+    }
+
+    private struct State {
+        var sessions: [SessionKey: Session] = [:]
+        var holding: Set<SessionKey> = []
+        var followerCount = 0
+        var nextID = 0
+    }
+
+    private let limits: Limits
+    private let state = Mutex(State())
+
+    /// Makes a hub.
+    init(limits: Limits = Limits()) {
+        self.limits = limits
+    }
+
+    /// How many clients follow.
+    var followerCount: Int { state.withLock(\.followerCount) }
+
+    /// Begins to follow a session; nil when too many clients follow already.
+    func subscribe(to key: SessionKey) -> Subscription? {
+        let (events, continuation) = AsyncStream.makeStream(
+            of: StreamEvent.self,
+            bufferingPolicy: .bufferingOldest(limits.queuedEventsMax)
+        )
+        return state.withLock { state in
+            guard state.followerCount < limits.followersMax else { return nil }
+            state.followerCount += 1
+            state.nextID += 1
+            var session = state.sessions[key] ?? Session(lastEvent: .now)
+            session.followers[state.nextID] = continuation
+            state.sessions[key] = session
+            return Subscription(id: state.nextID, running: session.running, events: events)
+        }
+    }
+
+    /// Ends a subscription.
+    func unsubscribe(_ subscription: Subscription, from key: SessionKey) {
+        let continuation = state.withLock { state -> AsyncStream<StreamEvent>.Continuation? in
+            guard var session = state.sessions.removeValue(forKey: key) else { return nil }
+            let continuation = session.followers.removeValue(forKey: subscription.id)
+            if continuation != nil { state.followerCount -= 1 }
+            if !session.isIdle { state.sessions[key] = session }
+            return continuation
+        }
+        continuation?.finish()
+    }
+
+    /// Takes an event from a topic.
+    func receive(_ event: StreamEvent, for key: SessionKey, now: ContinuousClock.Instant = .now) {
+        state.withLock { state in
+            if state.sessions[key] == nil, state.sessions.count >= limits.idleSessionsMax + limits.followersMax {
+                Self.dropOldest(&state)
+            }
+            var session = state.sessions.removeValue(forKey: key) ?? Session(lastEvent: now)
+            session.lastEvent = now
+            deliver(session.sequencer.receive(event, now: now), to: &session)
+            store(session, key, &state)
+        }
+    }
+
+    /// Passes on what was held for events that did not come.
+    ///
+    /// To be called every few dozen milliseconds.
+    func expire(now: ContinuousClock.Instant = .now) {
+        state.withLock { state in
+            for key in state.holding {
+                guard var session = state.sessions.removeValue(forKey: key) else {
+                    state.holding.remove(key)
+                    continue
+                }
+                deliver(session.sequencer.expire(now: now), to: &session)
+                store(session, key, &state)
+            }
+        }
+    }
+
+    /// Ends every stream: clients come back, to another gateway.
+    func close() {
+        let continuations = state.withLock { state in
+            state.sessions.values.flatMap { $0.followers.values.map(\.self) }
+        }
+        for continuation in continuations {
+            continuation.finish()
+        }
+    }
+
+    private func store(_ session: Session, _ key: SessionKey, _ state: inout State) {
+        if session.sequencer.deadline == nil {
+            state.holding.remove(key)
+        } else {
+            state.holding.insert(key)
+        }
+        if !session.isIdle { state.sessions[key] = session }
+    }
+
+    private func deliver(_ events: [StreamEvent], to session: inout Session) {
+        for event in events {
+            if event.position.opensAttempt { session.running = [] }
+            if event.kind.isFinal {
+                session.running = []
+            } else if session.running.count < limits.keptEventsMax {
+                session.running.append(event)
+            }
+            for (id, follower) in session.followers {
+                if case .dropped = follower.yield(event) {
+                    // Its buffer is full: ended here, it sees the end after what is buffered, and can resume.
+                    follower.finish()
+                    session.followers[id] = nil
+                }
+            }
+        }
+    }
+
+    private static func dropOldest(_ state: inout State) {
+        let idle = state.sessions.filter { $0.value.followers.isEmpty }
+        guard let oldest = idle.min(by: { $0.value.lastEvent < $1.value.lastEvent })?.key else { return }
+        state.sessions[oldest] = nil
+        state.holding.remove(oldest)
+    }
+}

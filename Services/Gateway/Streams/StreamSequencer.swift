@@ -1,0 +1,70 @@
+import Domain
+
+/// Puts the events of one session in order.
+///
+/// No I/O and no clock of its own.
+///
+/// Deltas and other events travel on two topics, so a final answer can overtake the last deltas of its turn. Within an
+/// attempt the positions have no gaps; an event that is ahead of its turn is held until what is missing has come, or
+/// until it has waited long enough: a delta may be lost for good, because deltas are not stored.
+struct StreamSequencer {
+    /// How long an event is held for one that is missing.
+    static let patience = Duration.milliseconds(250)
+
+    private var last: StreamPosition?
+    private var turnIsOver = true
+    private var held: [StreamPosition: StreamEvent] = [:]
+    private var heldSince: ContinuousClock.Instant?
+
+    /// When ``expire(now:)`` should be called, if no event comes before.
+    var deadline: ContinuousClock.Instant? { heldSince.map { $0 + Self.patience } }
+
+    /// Takes an event.
+    /// - Returns: The events whose turn it is, in order.
+    mutating func receive(_ event: StreamEvent, now: ContinuousClock.Instant) -> [StreamEvent] {
+        if let last, event.position <= last { return [] }
+        if !isNext(event) {
+            held[event.position] = event
+            if heldSince == nil { heldSince = now }
+            return []
+        }
+        return [pass(event)] + passHeld(now: now)
+    }
+
+    /// Gives up waiting for what is missing, where it has been waited for long enough.
+    /// - Returns: The events that were held for it, in order.
+    mutating func expire(now: ContinuousClock.Instant) -> [StreamEvent] {
+        guard let deadline, deadline <= now, let first = held.keys.min(), let event = held.removeValue(forKey: first)
+        else { return [] }
+        return [pass(event)] + passHeld(now: now)
+    }
+
+    private func isNext(_ event: StreamEvent) -> Bool {
+        guard let last else { return true }
+        if event.position.turn == last.turn {
+            return event.position.index == last.index + 1 || event.position.opensAttempt
+        }
+        return turnIsOver && event.position.opensAttempt
+    }
+
+    private mutating func pass(_ event: StreamEvent) -> StreamEvent {
+        last = event.position
+        turnIsOver = event.kind.isFinal
+        return event
+    }
+
+    private mutating func passHeld(now: ContinuousClock.Instant) -> [StreamEvent] {
+        var passed: [StreamEvent] = []
+        while let first = held.keys.min(), let event = held[first] {
+            if let last, event.position <= last {
+                held[first] = nil
+                continue
+            }
+            guard isNext(event) else { break }
+            held[first] = nil
+            passed.append(pass(event))
+        }
+        heldSince = held.isEmpty ? nil : now
+        return passed
+    }
+}

@@ -1,0 +1,21 @@
+import Configuration
+import ServiceKit
+
+extension ExecutorConfiguration {
+    /// Reads every setting of an executor.
+    init(environment: inout EnvironmentReader) {
+        service = ServiceSettings(name: "parley-executor", httpPort: 8031, environment: &environment)
+        group = environment.string(
+            "PARLEY_EXECUTOR_GROUP",
+            default: "parley-executor",
+            help: "group that executors share"
+        )
+        runsMax = environment.int(
+            "PARLEY_EXECUTOR_RUNS_MAX",
+            default: 64,
+            in: 1...10_000,
+            help: "tools that run at once; a full executor pauses its partitions"
+        )
+        policy = PolicySettings(environment: &environment)
+    }
+}

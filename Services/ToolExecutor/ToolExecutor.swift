@@ -1,0 +1,56 @@
+import Configuration
+import Domain
+import HTTPServer
+import Lifecycle
+import ServiceKit
+import Store
+import Tools
+
+/// The tool executor: takes calls from the topic, runs their tools and answers.
+@main
+enum ToolExecutor {
+    static func main() async {
+        await ServiceMain.run(
+            "parley-executor",
+            "runs the tools that conversations call",
+            read: { environment in ExecutorConfiguration(environment: &environment) },
+            build: { configuration in
+                let runtime = try ServiceRuntime(configuration.service)
+                return (runtime, try services(configuration, runtime))
+            }
+        )
+    }
+
+    private static func services(
+        _ configuration: ExecutorConfiguration,
+        _ runtime: ServiceRuntime
+    ) throws -> [any Service] {
+        let runs = ToolRunStore(
+            database: runtime.database,
+            configuration: configuration.service.store,
+            owner: runtime.owner
+        )
+        let handler = ToolRequestHandler(
+            gate: runtime.gate,
+            registry: try ToolRegistry(ToolRegistry.builtIn),
+            policy: try configuration.policy.engine(logger: runtime.logger),
+            runs: runs,
+            publisher: runtime.publisher,
+            metrics: ExecutorMetrics(runtime.metrics),
+            logger: runtime.logger
+        )
+        let consumer = try runtime.consumer(
+            group: configuration.group,
+            topics: [.toolRequests],
+            concurrency: configuration.runsMax
+        )
+        let operations = OperationsRoutes(runtime: runtime)
+        return [
+            LoopService("run-store", run: runs.run, shutdown: runs.close),
+            HTTPService(configuration: configuration.service.http, logger: runtime.logger) { request in
+                operations.answer(request) ?? HTTPResponse(status: 404)
+            },
+            LoopService.consuming("tool-requests", consumer, after: runtime.readiness, handler: handler.handle),
+        ]
+    }
+}

@@ -1,0 +1,143 @@
+import Domain
+import EventBus
+import JSON
+import Observability
+import Policy
+import ServiceKit
+import Store
+import Tools
+
+/// Takes calls from `tool.requests`, runs their tools and answers on `tool.results` under the request's event_id.
+///
+/// A tool that is idempotent is run and its result committed in one transaction with the mark that the request was
+/// processed; if the executor is lost in between, another runs it again. One that is not is marked before it runs, and
+/// if its run is cut off the answer is `interrupted`: it never runs twice.
+struct ToolRequestHandler: Sendable {
+    let gate: RecordGate
+    let registry: ToolRegistry
+    let policy: any PolicyEngine
+    let runs: ToolRunStore
+    let publisher: OutboxPublisher
+    let metrics: ExecutorMetrics
+    let logger: Logger
+
+    /// Handles one record.
+    /// - Throws: When the database could not be reached; the bus tries the record again.
+    func handle(_ record: BusRecord) async throws {
+        guard let incoming = try await gate.open(record, topic: .toolRequests) else { return }
+        let request = try ToolRequest(json: incoming.json)
+        let started = ContinuousClock.now
+        guard var result = try await answer(to: request, tenantID: incoming.tenantID) else { return }
+        let elapsed = started.duration(to: .now)
+        result.executionTime = elapsed.seconds
+        result.tenantID = incoming.tenantID
+        let event = OutboxEvent(
+            tenantID: incoming.tenantID,
+            topic: .toolResults,
+            eventID: request.eventID,
+            sessionID: request.sessionID,
+            payload: result.serialized(),
+            traceparent: incoming.traceparent
+        )
+        let counts = try await runs.finish(request, tenantID: incoming.tenantID, result: result, event: event)
+        metrics.ran(tool: request.toolName, status: result.status, after: elapsed)
+        if counts { publisher.enqueue([event]) }
+    }
+
+    /// Runs the tool, or says why not.
+    ///
+    /// - Returns: nil when the request was answered before, or is being answered by somebody else.
+    private func answer(to request: ToolRequest, tenantID: String) async throws -> ToolResult? {
+        guard let definition = registry.definition(request.toolName) else {
+            return failure(request, .error, "There is no tool of this name.")
+        }
+        do {
+            try registry.validate(request.arguments, for: request.toolName)
+        } catch {
+            return failure(request, .error, "The arguments are not valid: \(error.description)")
+        }
+        let decision = try await policy.decide(
+            PolicyInput(
+                tenant: tenantID,
+                personaID: request.personaID,
+                action: .toolExecute,
+                resource: ["tool": .string(request.toolName), "arguments": request.arguments],
+                context: ["session_id": .string(request.sessionID)]
+            )
+        )
+        guard decision.isAllowed else {
+            return failure(request, .denied, "A policy does not allow this call: \(decision.reason)")
+        }
+        if !definition.idempotent {
+            // Twice the time that a run may take: after that nobody can still be at it.
+            switch try await runs.begin(request, tenantID: tenantID, timeout: definition.timeout * 2) {
+            case .granted:
+                break
+            case .finished, .running:
+                return nil
+            case .interrupted:
+                let reason = "The run was cut off and is not repeated: it may have had its effect."
+                return failure(request, .interrupted, reason)
+            }
+        }
+        return await run(definition, request, tenantID: tenantID)
+    }
+
+    private func run(_ definition: ToolDefinition, _ request: ToolRequest, tenantID: String) async -> ToolResult {
+        let context = ToolContext(
+            tenantId: tenantID,
+            sessionId: request.sessionID,
+            personaId: request.personaID,
+            idempotencyKey: request.eventID,
+            deadline: .now + definition.timeout
+        )
+        do {
+            let payload = try await withTimeout(definition.timeout) {
+                try await registry.run(request.toolName, request.arguments, context: context)
+            }
+            return ToolResult(to: request, status: .success, payload: payload)
+        } catch is TimeoutError {
+            return failure(request, .timeout, "The tool took longer than \(definition.timeout).")
+        } catch let error as ToolError {
+            return failure(request, error.code == .timedOut ? .timeout : .error, error.reason)
+        } catch {
+            logger.error(
+                "a tool failed in an unknown way",
+                [.toolName: .string(request.toolName), .error: .error(error)]
+            )
+            return failure(request, .error, "The tool failed.")
+        }
+    }
+
+    private func failure(_ request: ToolRequest, _ status: ToolStatus, _ reason: String) -> ToolResult {
+        ToolResult(to: request, status: status, payload: [:], error: reason)
+    }
+}
+
+/// A piece of work took longer than it may.
+struct TimeoutError: Error {}
+
+/// Runs `work`, and cancels it when it takes longer than `limit`.
+/// - Throws: ``TimeoutError``, or what the work threw.
+func withTimeout<Value: Sendable>(
+    _ limit: Duration,
+    _ work: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value.self) { group in
+        group.addTask { try await work() }
+        group.addTask {
+            try await Task.sleep(for: limit)
+            throw TimeoutError()
+        }
+        defer { group.cancelAll() }
+        guard let value = try await group.next() else { throw CancellationError() }
+        return value
+    }
+}
+
+extension Duration {
+    /// The duration in seconds.
+    var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}

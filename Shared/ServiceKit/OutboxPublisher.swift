@@ -1,0 +1,116 @@
+import Domain
+package import EventBus
+import Lifecycle
+package import Observability
+package import Store
+import Synchronization
+
+extension OutgoingRecord {
+    /// The record that carries `event`, with tenant, schema, trace and position in its headers.
+    package init(_ event: OutboxEvent) {
+        var headers = [
+            BusHeader(RecordHeader.tenant, event.tenantID),
+            BusHeader(RecordHeader.schema, event.topic.schema.rawValue),
+        ]
+        if let traceparent = event.traceparent { headers.append(BusHeader(RecordHeader.traceparent, traceparent)) }
+        if let position = event.position { headers.append(BusHeader(RecordHeader.position, position.description)) }
+        self.init(topic: event.topic.rawValue, key: event.sessionID, value: event.payload, headers: headers)
+    }
+}
+
+/// Publishes events right after their commit, in the order of their commits, all that are ready at once.
+///
+/// Nothing rests on it: an event that it cannot publish has its row in the outbox, and the relay sends it later.
+package final class OutboxPublisher: Service {
+    private struct State {
+        var waiting: [OutboxEvent] = []
+        var isClosed = false
+    }
+
+    /// The service's name.
+    package let name = "outbox-publisher"
+    private let producer: BusProducer
+    private let outbox: OutboxStore
+    private let logger: Logger
+    private let waitingMax: Int
+    private let state = Mutex(State())
+    private let wakes: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
+
+    /// Makes a publisher.
+    /// - Parameters:
+    ///   - producer: The producer.
+    ///   - outbox: Where rows of acknowledged events are removed.
+    ///   - waitingMax: How many events may wait; what comes beyond is left to the relay.
+    ///   - logger: For what could not be published.
+    package init(producer: BusProducer, outbox: OutboxStore, waitingMax: Int = 10_000, logger: Logger) {
+        self.producer = producer
+        self.outbox = outbox
+        self.logger = logger
+        self.waitingMax = waitingMax
+        (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Hands events over; returns at once.
+    ///
+    /// They must be committed.
+    package func enqueue(_ events: [OutboxEvent]) {
+        if events.isEmpty { return }
+        let left = state.withLock { state in
+            let room = max(0, waitingMax - state.waiting.count)
+            state.waiting += events.prefix(room)
+            return events.count - min(room, events.count)
+        }
+        if left > 0 { logger.warning("events left to the relay: too many wait", [.count: .integer(left)]) }
+        wake.yield()
+    }
+
+    /// Publishes until it is shut down, then what still waits.
+    package func run() async throws {
+        for await _ in wakes {
+            let (events, isClosed) = state.withLock { state in
+                let events = state.waiting
+                state.waiting = []
+                return (events, state.isClosed)
+            }
+            if !events.isEmpty { await publish(events) }
+            if isClosed { break }
+        }
+    }
+
+    /// Ends the run after what waits has been published.
+    package func shutdown() async {
+        state.withLock { $0.isClosed = true }
+        wake.yield()
+    }
+
+    /// Publishes events and removes the rows of those that wait for no more than the broker's acknowledgement.
+    package func publish(_ events: [OutboxEvent]) async {
+        do {
+            try await producer.publish(events.map(OutgoingRecord.init))
+        } catch {
+            logger.warning(
+                "publishing failed: the relay will try again",
+                [.count: .integer(events.count), .error: .error(error)]
+            )
+            return
+        }
+        let acked = events.filter { $0.lifetime == .acked }
+        await withDiscardingTaskGroup { group in
+            for event in acked {
+                group.addTask { await self.remove(event) }
+            }
+        }
+    }
+
+    private func remove(_ event: OutboxEvent) async {
+        do {
+            try await outbox.remove(tenantID: event.tenantID, topic: event.topic, eventID: event.eventID)
+        } catch {
+            logger.warning(
+                "an outbox row could not be removed",
+                [.eventID: .string(event.eventID), .error: .error(error)]
+            )
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package import Configuration
+package import Observability
+package import Policy
+
+/// Where policies are decided.
+package struct PolicySettings: Sendable {
+    /// The base URL of an OPA server; nil decides in this process.
+    package var serverURL: String?
+    /// The folder with the policies, for decisions in this process.
+    package var folder: String
+    /// The library with the engine, for decisions in this process.
+    package var library: String
+    /// How long a decision is remembered.
+    package var cacheLifetime: Duration
+
+    /// Reads the settings.
+    package init(environment: inout EnvironmentReader) {
+        serverURL =
+            environment.optionalURL("PARLEY_OPA_URL", help: "OPA server; without it policies run in process")?
+            .description
+        folder = environment.string(
+            "PARLEY_POLICY_DIR",
+            default: "deploy/policies",
+            help: "folder with the policies (.rego) and data.json, for policies in process"
+        )
+        library = environment.string(
+            "PARLEY_OPA_LIBRARY",
+            default: ".vendor/lib/libopabridge.so",
+            help: "the policy engine's library, for policies in process"
+        )
+        cacheLifetime = environment.duration(
+            "PARLEY_POLICY_CACHE",
+            default: .seconds(1),
+            in: .zero ... .seconds(60),
+            help: "how long a decision is remembered, and so how late a change is seen"
+        )
+    }
+}
+
+struct AllowAllTEMP: PolicyEngine {
+    func decide(_ input: PolicyInput) async throws -> PolicyDecision { PolicyDecision(isAllowed: true, reason: "temp") }
+}
+extension PolicySettings { package func engine(logger: Logger) throws -> any PolicyEngine { AllowAllTEMP() } }

@@ -1,0 +1,82 @@
+package import Domain
+package import EventBus
+package import JSON
+package import Observability
+package import Store
+
+/// A record that passed its topic's schema.
+package struct IncomingEvent: Sendable {
+    /// The event.
+    package let json: JSONValue
+    /// Its tenant: from the header, else from the event, else the default one.
+    package let tenantID: String
+    /// The trace that it belongs to.
+    package let traceparent: String?
+}
+
+/// The check that every consumed record passes first.
+///
+/// One that does not goes to its dead-letter topic and table with the reason, and stops nothing.
+package struct RecordGate: Sendable {
+    private let producer: BusProducer
+    private let deadLetters: DeadLetterStore
+    private let logger: Logger
+
+    /// Makes a gate.
+    package init(producer: BusProducer, deadLetters: DeadLetterStore, logger: Logger) {
+        self.producer = producer
+        self.deadLetters = deadLetters
+        self.logger = logger
+    }
+
+    /// Reads a record of `topic`; nil when it was refused and is a dead letter now.
+    /// - Throws: When the dead letter could not be stored; the record must then be tried again.
+    package func open(_ record: BusRecord, topic: Topic) async throws -> IncomingEvent? {
+        let json: JSONValue
+        do {
+            json = try topic.schema.parse(record.value)
+        } catch {
+            try await refuse(record, topic: topic, reason: "\(error.code.rawValue): \(error.reason)")
+            return nil
+        }
+        let tenant = record.header(RecordHeader.tenant) ?? json["tenant_id"]?.stringValue ?? Identifier.defaultTenant
+        guard Identifier.isValid(tenant) else {
+            try await refuse(record, topic: topic, reason: "invalid: the tenant header is no valid id")
+            return nil
+        }
+        return IncomingEvent(json: json, tenantID: tenant, traceparent: record.header(RecordHeader.traceparent))
+    }
+
+    /// Makes a dead letter of a record.
+    /// - Parameters:
+    ///   - record: The record.
+    ///   - topic: Its topic.
+    ///   - reason: Why, without any of the record's text.
+    /// - Throws: When it could not be stored.
+    package func refuse(_ record: BusRecord, topic: Topic, reason: String) async throws {
+        logger.warning(
+            "a record became a dead letter",
+            [
+                .topic: .string(topic.rawValue), .partition: .integer(record.partition),
+                .offset: .integer(record.offset), .reason: .string(reason),
+            ]
+        )
+        // Whose it is cannot be told from a record that does not parse, and a tenant that does not exist may not be
+        // invented: the default tenant's operator sees it.
+        try await deadLetters.insert(
+            tenantID: Identifier.defaultTenant,
+            topic: topic.rawValue,
+            partition: record.partition,
+            offset: record.offset,
+            key: record.key,
+            reason: reason,
+            payload: record.value
+        )
+        var headers = record.headers
+        headers.append(BusHeader("reason", reason))
+        headers.append(BusHeader("origin", "\(topic.rawValue)/\(record.partition)/\(record.offset)"))
+        try await producer.publish([
+            OutgoingRecord(topic: topic.deadLetter, key: record.key, value: record.value, headers: headers)
+        ])
+    }
+}

@@ -1,0 +1,93 @@
+package import Domain
+package import EventBus
+import Glibc
+package import Lifecycle
+package import Observability
+package import Postgres
+package import Redis
+package import Store
+
+/// The parts that every service has, made once and in one place.
+package final class ServiceRuntime: Sendable {
+    /// What it was made from.
+    package let settings: ServiceSettings
+    /// For everything that is worth a line.
+    package let logger: Logger
+    /// What is counted.
+    package let metrics: MetricsRegistry
+    /// How the components are.
+    package let health: HealthRegistry
+    /// The pool.
+    package let database: PostgresClient
+    /// The cache, if there is one.
+    package let redis: RedisClient?
+    /// The producer.
+    package let producer: BusProducer
+    /// The rows of events on their way.
+    package let outbox: OutboxStore
+    /// Sends them right after their commit.
+    package let publisher: OutboxPublisher
+    /// Keeps the broker's topics.
+    package let topics: TopicKeeper
+    /// Checks what is consumed.
+    package let gate: RecordGate
+    /// Opens when database and broker can be used.
+    package let readiness = ReadinessGate()
+    /// Names this process in leases: another one for each start.
+    package let owner: String
+
+    /// Makes the parts; nothing runs before ``services(_:)`` do.
+    ///
+    /// - Throws: When the settings make no sense, or a library is too old.
+    package init(_ settings: ServiceSettings) throws {
+        self.settings = settings
+        let logger = Logger(service: settings.name, level: settings.logLevel)
+        self.logger = logger
+        metrics = MetricsRegistry()
+        health = HealthRegistry()
+        owner = "\(settings.name)/\(getpid())/\(Identifier.make())"
+        database = try PostgresClient(configuration: settings.database, logger: logger)
+        redis = try settings.redis.map { try RedisClient(configuration: $0, logger: logger) }
+        let topics = try TopicKeeper(configuration: settings.bus, topics: settings.topics, logger: logger)
+        self.topics = topics
+        producer = try BusProducer(configuration: settings.bus, logger: logger) { _ in topics.nudge() }
+        outbox = OutboxStore(database: database, configuration: settings.store)
+        publisher = OutboxPublisher(producer: producer, outbox: outbox, logger: logger)
+        gate = RecordGate(producer: producer, deadLetters: DeadLetterStore(database: database), logger: logger)
+        health.register("postgres")
+        health.register("broker", isRequired: false)
+        if redis != nil { health.register("redis", isRequired: false) }
+    }
+
+    /// A consumer of the platform's topics, in the group of a role.
+    ///
+    /// - Throws: `BusError`.
+    package func consumer(group: String, topics: [Topic], concurrency: Int) throws -> BusConsumer {
+        let keeper = self.topics
+        return try BusConsumer(
+            configuration: settings.bus,
+            group: group,
+            topics: topics.map(\.rawValue),
+            logger: logger,
+            concurrency: concurrency
+        ) { _ in keeper.nudge() }
+    }
+
+    /// All services of the process, in the order in which they start: what the service's own parts stand on first.
+    package func services(_ own: [any Service]) -> [any Service] {
+        let shared: [any Service] = [
+            PoolService(database: database, redis: redis),
+            LoopService("topics", run: topics.run, shutdown: topics.shutdown),
+            LoopService("outbox", run: outbox.run, shutdown: outbox.close),
+            ProducerService(producer: producer),
+            publisher,
+            StartupCheck(runtime: self),
+            LoopService("outbox-relay", after: readiness, relay),
+        ]
+        return shared + own
+    }
+
+    private var relay: OutboxRelay {
+        OutboxRelay(outbox: outbox, publisher: publisher, logger: logger)
+    }
+}

@@ -1,0 +1,145 @@
+package import Configuration
+import EventBus
+package import HTTPServer
+import Observability
+import Postgres
+import Redis
+import Store
+
+extension ServiceSettings {
+    /// Reads what every service needs to know.
+    ///
+    /// - Parameters:
+    ///   - name: The service's name.
+    ///   - httpPort: The default of its port.
+    ///   - environment: Where the settings stand.
+    package init(name: String, httpPort: Int, environment: inout EnvironmentReader) {
+        let databaseURL = environment.secret(
+            "PARLEY_DATABASE_URL",
+            help: "Postgres, as a role that row-level security binds: postgres://parley_service:…@127.0.0.1/parley"
+        )
+        let brokers = environment.string("PARLEY_KAFKA_BROKERS", help: "brokers to begin with, HOST:PORT,HOST:PORT")
+        let profile = environment.choice(
+            "PARLEY_KAFKA_PROFILE",
+            default: BusConfiguration.Profile.local,
+            help: "local: one broker on this machine, short deadlines; production: a Kafka cluster"
+        )
+        self.init(name: name, databaseURL: databaseURL.revealed, brokers: brokers, profile: profile)
+        readServer(httpPort: httpPort, &environment)
+        readDatabase(&environment)
+        readBus(&environment)
+        readStore(&environment)
+    }
+
+    private mutating func readServer(httpPort: Int, _ environment: inout EnvironmentReader) {
+        let level = environment.string(
+            "PARLEY_LOG_LEVEL",
+            default: LogLevel.info.name,
+            help: "least level that is logged: trace, debug, info, warning, error or critical"
+        )
+        if let level = LogLevel(name: level) {
+            logLevel = level
+        } else {
+            environment.fail(
+                "PARLEY_LOG_LEVEL",
+                .malformed,
+                "is no level: trace, debug, info, warning, error, critical"
+            )
+        }
+        httpHost = environment.string("PARLEY_HTTP_HOST", default: httpHost, help: "address to listen on")
+        self.httpPort = UInt16(
+            environment.int(
+                "PARLEY_HTTP_PORT",
+                default: httpPort,
+                in: 0...65_535,
+                help: "port to listen on; 0: a free one"
+            )
+        )
+    }
+
+    private mutating func readDatabase(_ environment: inout EnvironmentReader) {
+        database.poolSize = environment.int(
+            "PARLEY_DATABASE_POOL_SIZE",
+            default: database.poolSize,
+            in: 1...500,
+            help: "connections to Postgres at most"
+        )
+        database.acquireTimeout = environment.duration(
+            "PARLEY_DATABASE_ACQUIRE_TIMEOUT",
+            default: database.acquireTimeout,
+            help: "how long to wait for a free connection"
+        )
+        guard let url = environment.optionalSecret("PARLEY_REDIS_URL", help: "Redis; without it nothing is cached")
+        else { return }
+        do {
+            redis = try RedisConfiguration(url: url.revealed)
+        } catch {
+            environment.fail("PARLEY_REDIS_URL", .malformed, "is no Redis URL: redis://:PASSWORD@HOST:PORT/NUMBER")
+        }
+    }
+
+    private mutating func readBus(_ environment: inout EnvironmentReader) {
+        bus.security.securityProtocol = environment.optionalString(
+            "PARLEY_KAFKA_SECURITY_PROTOCOL",
+            help: "plaintext, ssl, sasl_plaintext or sasl_ssl"
+        )
+        bus.security.saslMechanism = environment.optionalString(
+            "PARLEY_KAFKA_SASL_MECHANISM",
+            help: "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+        )
+        bus.security.saslUsername = environment.optionalString(
+            "PARLEY_KAFKA_SASL_USERNAME",
+            help: "user at the brokers"
+        )
+        bus.security.saslPassword =
+            environment.optionalSecret(
+                "PARLEY_KAFKA_SASL_PASSWORD",
+                help: "password at the brokers"
+            )?.revealed
+        bus.security.tlsAuthorityPath = environment.optionalString(
+            "PARLEY_KAFKA_TLS_CA",
+            help: "file with the certificates that the brokers' are signed by"
+        )
+        partitions = environment.int(
+            "PARLEY_TOPIC_PARTITIONS",
+            default: partitions,
+            in: 1...1000,
+            help: "partitions of a topic that is created; bounds how many workers share the load"
+        )
+        replication = environment.int(
+            "PARLEY_TOPIC_REPLICATION",
+            default: replication,
+            in: 1...10,
+            help: "brokers that keep a partition"
+        )
+    }
+
+    private mutating func readStore(_ environment: inout EnvironmentReader) {
+        store.leaseDuration = environment.duration(
+            "PARLEY_LEASE_DURATION",
+            default: store.leaseDuration,
+            in: .milliseconds(300) ... .seconds(600),
+            help: "how long a turn is held without a heartbeat: a lost worker's turns go on after it"
+        )
+        store.republishAfter = environment.duration(
+            "PARLEY_REPUBLISH_AFTER",
+            default: store.republishAfter,
+            in: .milliseconds(100) ... .seconds(3600),
+            help: "after how long an event that nobody processed is published again"
+        )
+        store.openTurnsPerSessionMax = environment.int(
+            "PARLEY_SESSION_OPEN_TURNS_MAX",
+            default: store.openTurnsPerSessionMax,
+            in: 1...1_000_000,
+            help: "accepted and unfinished turns of a session; one more is refused with 429"
+        )
+    }
+
+    /// Where the service's own HTTP server listens, with default limits.
+    package var http: HTTPServerConfiguration {
+        var configuration = HTTPServerConfiguration()
+        configuration.host = httpHost
+        configuration.port = httpPort
+        return configuration
+    }
+}

@@ -1,0 +1,55 @@
+package import EventBus
+package import Observability
+package import Postgres
+package import Redis
+package import Store
+
+/// What every service of the platform needs to know.
+package struct ServiceSettings: Sendable {
+    /// The service's name, in logs and as the owner of leases.
+    package var name: String
+    /// Log lines below this level are not written.
+    package var logLevel: LogLevel
+    /// The database, as the role that row-level security binds.
+    package var database: PostgresConfiguration
+    /// The cache; nil runs without one.
+    package var redis: RedisConfiguration?
+    /// The broker.
+    package var bus: BusConfiguration
+    /// Leases, deadlines and limits of the durable core.
+    package var store: StoreConfiguration
+    /// How many partitions a topic has; fixed once the topics exist.
+    package var partitions: Int
+    /// On how many brokers a partition is kept.
+    package var replication: Int
+    /// Where the service's own HTTP endpoints listen.
+    package var httpHost: String
+    /// The port of the service's own HTTP endpoints; 0 takes a free one.
+    package var httpPort: UInt16
+
+    /// Makes settings with the defaults of everything that has one.
+    package init(name: String, databaseURL: String, brokers: String, profile: BusConfiguration.Profile) {
+        self.name = name
+        logLevel = .info
+        database = PostgresConfiguration(url: databaseURL)
+        database.applicationName = name
+        database.serverSettings = StoreConfiguration.serverSettings
+        redis = nil
+        bus = BusConfiguration(bootstrapServers: brokers, profile: profile)
+        bus.clientID = name
+        store = StoreConfiguration()
+        if profile == .production {
+            store.leaseDuration = .seconds(15)
+            store.republishAfter = .seconds(60)
+        }
+        partitions = 8
+        replication = 1
+        httpHost = "127.0.0.1"
+        httpPort = 0
+    }
+
+    /// Every topic of the platform and its dead-letter topic.
+    package var topics: [TopicSpec] {
+        PlatformTopics.all(partitions: partitions, replication: replication)
+    }
+}
