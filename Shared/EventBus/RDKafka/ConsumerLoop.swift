@@ -63,7 +63,8 @@ final class ConsumerLoop: Sendable {
                 current.consumer = active
                 let isStopped = serve(active)
                 if isStopped, !state.withLock({ $0.isCrashing }) {
-                    drain(active)
+                    // Closing revokes the partitions, and that commits what is finished.
+                    wait(for: configuration.drainTimeout) { dispatcher.runningCount == 0 }
                     active.close()
                 }
                 current.consumer = nil
@@ -162,12 +163,6 @@ final class ConsumerLoop: Sendable {
         if let error = problems.error {
             logger.warning("the consumer reports", [.error: .error(error)])
         }
-    }
-
-    /// Lets running handlers finish, for a while, and commits what is finished.
-    private func drain(_ consumer: RDKafkaConsumer) {
-        wait(for: configuration.drainTimeout) { dispatcher.runningCount == 0 }
-        commitNow(consumer)
     }
 
     private func commitNow(_ consumer: RDKafkaConsumer) {

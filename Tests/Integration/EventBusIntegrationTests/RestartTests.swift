@@ -40,6 +40,7 @@ struct RestartTests {
                     try await publishUntilDelivered(fixture.record("key-\(number)", "after-\(number)"), producer)
                 }
                 print("publishing again after \(ContinuousClock.now - back), resets \(producer.metrics.resets)")
+                #expect(ContinuousClock.now - back < .seconds(8), "sooner than records time out")
                 let expected = Set((0..<40).map { "after-\($0)" })
                 try await eventually("the reader has all", timeout: .seconds(20)) { expected.isSubset(of: read.texts) }
                 print("reading again after \(ContinuousClock.now - back), resets \(reader.metrics.resets)")

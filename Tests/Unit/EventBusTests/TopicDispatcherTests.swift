@@ -67,6 +67,36 @@ private final class Tally: Sendable {
         #expect(dispatcher.takeCommits() == [0: Int64(total)])
     }
 
+    @Test func aRecordThatComesWhileTasksParkIsTaken() async throws {
+        let dispatcher = try dispatcher()
+        dispatcher.assigned([0])
+        let seen = Tally()
+        let slowest = await withTaskGroup(of: Void.self, returning: Duration.self) { group in
+            // One task, so that nobody else can take what it overlooks.
+            group.addTask {
+                var outcome: TopicDispatcher.Outcome?
+                while let work = await dispatcher.next(after: outcome) {
+                    outcome = .finished(work)
+                    _ = seen.increment()
+                }
+            }
+            // Nothing but the hand-in of the one record may wake a task: no turn, no further record.
+            var slowest = Duration.zero
+            for offset in Int64(0)..<30_000 where slowest < .seconds(5) {
+                let began = ContinuousClock.now
+                dispatcher.received([record(offset, "key-\(offset)")])
+                while seen.count <= offset, ContinuousClock.now - began < .seconds(5) {
+                    await Task.yield()
+                }
+                slowest = max(slowest, .now - began)
+            }
+            dispatcher.stop()
+            return slowest
+        }
+        #expect(seen.count == 30_000)
+        #expect(slowest < .seconds(5), "a record was left lying")
+    }
+
     @Test func commitsAreDueByTimeOrByCount() async throws {
         let dispatcher = try dispatcher { $0.commitRecordsMax = 3 }
         dispatcher.assigned([0])
