@@ -65,7 +65,7 @@ let sharedModules: [Target] = [
     shared("Lifecycle", ["Observability"]),
     shared("EventLoop", ["CSystem"]),
     shared("OpenSSL", ["COpenSSL"]),
-    shared("HTTPServer", ["EventLoop", "CSystem", "OpenSSL"]),
+    shared("HTTPServer", ["EventLoop", "CSystem", "OpenSSL", "Observability"]),
     shared("HTTPClient", ["CCurl"]),
     shared("EventBus", ["CRdkafka", "CSystem", "Observability", "Lifecycle"]),
     shared("Postgres", ["CPostgres", "EventLoop", "Observability"]),

@@ -1,13 +1,8 @@
 import EventLoop
 import Glibc
+package import Observability
 import OpenSSL
 import Synchronization
-
-/// Why a server could not start.
-package struct HTTPServerError: Error, Sendable, CustomStringConvertible {
-    /// What failed, and what to do.
-    package let description: String
-}
 
 /// An HTTP/1.1 and WebSocket server on event loops of its own.
 ///
@@ -20,13 +15,18 @@ package final class HTTPListener: Sendable {
 
     private let configuration: HTTPServerConfiguration
     private let handler: HTTPHandler
+    private let logger: Logger?
     private let state = Mutex(State())
 
     /// Makes a server that does not listen yet.
-    package init(configuration: HTTPServerConfiguration, handler: @escaping HTTPHandler) {
-        precondition(configuration.loops > 0, "a server needs a loop")
+    /// - Parameters:
+    ///   - configuration: Where it listens, and its limits.
+    ///   - logger: Told of handlers that fail with an error that knows no answer, and of a lack of descriptors.
+    ///   - handler: Answers every request.
+    package init(configuration: HTTPServerConfiguration, logger: Logger? = nil, handler: @escaping HTTPHandler) {
         self.configuration = configuration
         self.handler = handler
+        self.logger = logger
     }
 
     /// The port that it listens on; 0 before ``start()``.
@@ -34,29 +34,35 @@ package final class HTTPListener: Sendable {
 
     /// Begins to listen.
     /// - Returns: The port.
-    /// - Throws: ``HTTPServerError`` when the port is taken or the certificate cannot be loaded; `EventLoopError`.
+    /// - Throws: ``HTTPServerError`` when the configuration contradicts itself, the port is taken or the certificate
+    ///   cannot be loaded; `EventLoopError` when threads or descriptors have run out.
     @discardableResult
     package func start() async throws -> UInt16 {
+        let problems = configuration.problems()
+        guard problems.isEmpty else {
+            throw HTTPServerError(code: .configuration, description: problems.joined(separator: "; "))
+        }
         signal(SIGPIPE, SIG_IGN)
-        var tls: TLSContext?
-        if let paths = configuration.tls {
-            tls = try TLSContext(certificatePath: paths.certificatePath, keyPath: paths.keyPath)
-        }
-        var port = configuration.port
+        let shared = HTTPServerShared(
+            configuration: configuration,
+            handler: handler,
+            tls: try loadCertificate(),
+            logger: logger
+        )
+        let (descriptors, port) = try listen()
         var loops: [HTTPServerLoop] = []
-        for index in 0..<configuration.loops {
-            let listener = try Self.listen(host: configuration.host, port: port)
-            port = listener.port
-            let loop = HTTPServerLoop(
-                loop: try EventLoop.start(name: "http-\(index)"),
-                configuration: configuration,
-                tls: tls,
-                handler: handler
-            )
-            try await start(loop, on: listener.descriptor)
-            loops.append(loop)
+        for (index, descriptor) in descriptors.enumerated() {
+            do {
+                let loop = HTTPServerLoop(loop: try EventLoop.start(name: "http-\(index)"), shared: shared)
+                loops.append(loop)
+                try await start(loop, on: descriptor)
+            } catch {
+                for loop in loops { loop.loop.execute { loop.end() } }
+                for descriptor in descriptors[index...] { close(descriptor) }
+                throw error
+            }
         }
-        state.withLock { [port, loops] state in
+        state.withLock { [loops] state in
             state.port = port
             state.loops = loops
         }
@@ -64,7 +70,9 @@ package final class HTTPListener: Sendable {
     }
 
     /// Accepts no more, closes WebSockets with 1001, lets requests that run come to their end, then stops.
-    /// - Parameter gracePeriod: How long that may take; what still runs then is cut off.
+    ///
+    /// Streamed answers are requests that run: who streams without end should end when the program does.
+    /// - Parameter gracePeriod: How long that may take; what still runs then is cut off and its task cancelled.
     package func shutdown(gracePeriod: Duration) async {
         let loops = state.withLock { state in
             defer { state.loops = [] }
@@ -78,9 +86,10 @@ package final class HTTPListener: Sendable {
                 group.addTask { await loop.waitUntilEmpty() }
             }
             group.addTask {
+                // Ends early by cancellation when all is done; ended by the caller's, it is as if time had run out.
                 try? await Task.sleep(for: gracePeriod)
                 for loop in loops {
-                    loop.loop.execute { loop.cutAll() }
+                    loop.loop.execute { loop.end() }
                 }
             }
             for _ in loops {
@@ -88,9 +97,41 @@ package final class HTTPListener: Sendable {
             }
             group.cancelAll()
         }
-        for loop in loops {
-            loop.loop.execute { loop.end() }
+    }
+
+    private func loadCertificate() throws(HTTPServerError) -> TLSContext? {
+        guard let paths = configuration.tls else { return nil }
+        do {
+            return try TLSContext(certificatePath: paths.certificatePath, keyPath: paths.keyPath)
+        } catch {
+            throw HTTPServerError(code: .certificate, description: error.description)
         }
+    }
+
+    /// A listening socket for each loop.
+    private func listen() throws(HTTPServerError) -> (descriptors: [Int32], port: UInt16) {
+        let host = configuration.host
+        var port = configuration.port
+        let isShared = configuration.sharesPort || configuration.loops > 1
+        if isShared, !configuration.sharesPort {
+            // The loops' sockets share the port, which would let another process take a part of the connections, or
+            // this one a part of another's: so the port is first taken alone.
+            let (probe, free) = try SocketAddress.listen(host: host, port: port, sharesPort: false)
+            close(probe)
+            port = free
+        }
+        var descriptors: [Int32] = []
+        do {
+            for _ in 0..<configuration.loops {
+                let (descriptor, bound) = try SocketAddress.listen(host: host, port: port, sharesPort: isShared)
+                descriptors.append(descriptor)
+                port = bound
+            }
+        } catch {
+            for descriptor in descriptors { close(descriptor) }
+            throw error
+        }
+        return (descriptors, port)
     }
 
     private func start(_ loop: HTTPServerLoop, on descriptor: Int32) async throws {
@@ -105,46 +146,4 @@ package final class HTTPListener: Sendable {
             }
         }
     }
-
-    /// A listening socket; several share a port by SO_REUSEPORT, and the kernel spreads connections over them.
-    private static func listen(host: String, port: UInt16) throws -> (descriptor: Int32, port: UInt16) {
-        var hints = addrinfo()
-        hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &found) == 0, let address = found else {
-            throw HTTPServerError(description: "The address \(host) is not known: set another one to listen on.")
-        }
-        defer { freeaddrinfo(found) }
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let descriptor = socket(address.pointee.ai_family, kind, 0)
-        if descriptor < 0 { throw HTTPServerError(description: "No socket is to be had: \(errorText()).") }
-        var on: Int32 = 1
-        let size = socklen_t(MemoryLayout<Int32>.size)
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, size)
-        guard bind(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0,
-            Glibc.listen(descriptor, 4096) == 0
-        else {
-            let reason = errorText()
-            close(descriptor)
-            throw HTTPServerError(description: "Listening on \(host):\(port) failed: \(reason).")
-        }
-        return (descriptor, boundPort(descriptor))
-    }
-
-    private static func boundPort(_ descriptor: Int32) -> UInt16 {
-        var address = sockaddr_storage()
-        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { internet in
-                internet.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &size) }
-                // The port stands at the same place in both address families.
-                return UInt16(bigEndian: internet.pointee.sin_port)
-            }
-        }
-    }
-
-    private static func errorText() -> String { String(cString: strerror(errno)) }
 }

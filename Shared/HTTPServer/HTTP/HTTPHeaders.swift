@@ -14,10 +14,17 @@ package struct HTTPHeaders: Sendable, Sequence {
         fields.append((name, value))
     }
 
-    /// The value of the first header of this name.
-    /// - Parameter name: In lower case.
+    /// The value of the first header of this name, whatever its case (in lower case it is found faster).
     package subscript(name: String) -> String? {
-        fields.first { $0.name == name }?.value
+        let isLowercase = name.utf8.allSatisfy { !(65...90).contains($0) }
+        let wanted = isLowercase ? name : name.lowercased()
+        return fields.first { $0.name == wanted }?.value
+    }
+
+    /// The values of all headers of this name, in the order they came, whatever its case.
+    package func values(_ name: String) -> [String] {
+        let wanted = name.lowercased()
+        return fields.filter { $0.name == wanted }.map(\.value)
     }
 
     /// Every header.

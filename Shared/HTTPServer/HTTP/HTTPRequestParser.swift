@@ -1,6 +1,6 @@
 import Glibc
 
-/// A strict, incremental parser of HTTP/1.1 requests (RFC 9112). No I/O.
+/// A strict, incremental parser of HTTP/1.1 requests (RFC 9112), without I/O.
 ///
 /// A head is parsed in one pass once its blank line is there; until then nothing is consumed, and the caller keeps the
 /// bytes. What two parsers could read in two ways is refused, because a proxy in front might be the other one: bare LF,
@@ -76,6 +76,7 @@ struct HTTPRequestParser {
     /// - Parameters:
     ///   - bytes: What has come and was not consumed.
     ///   - used: How many of them were consumed.
+    /// - Returns: What they led to.
     mutating func feed(_ bytes: UnsafeBufferPointer<UInt8>, used: inout Int) -> Event {
         body = .init(start: nil, count: 0)
         used = 0
@@ -120,6 +121,10 @@ struct HTTPRequestParser {
             if bytes.count - start >= headBytesMax { return .failed(.headTooLarge) }
             // What cannot begin a method, such as a TLS hello, is refused before its end, which may never come.
             if !bytes[start].isTokenCharacter { return .failed(.malformed("the request line has no method")) }
+            // A head with bare LF has no end that counts, and would only run into the time limit.
+            if hasBareLineFeed(bytes, from: max(start, scanned)) {
+                return .failed(.malformed("a line ends in bare LF"))
+            }
             scanned = bytes.count
             return .more
         }
@@ -150,9 +155,21 @@ struct HTTPRequestParser {
         return nil
     }
 
+    private func hasBareLineFeed(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Bool {
+        var rest = bytes[start...]
+        while let index = rest.firstIndex(of: .lineFeed) {
+            if index == 0 || bytes[index - 1] != .carriageReturn { return true }
+            rest = bytes[(index + 1)...]
+        }
+        return false
+    }
+
     private mutating func read(_ head: inout HTTPHeadReader) -> HTTPParseFailure? {
         guard let line = head.requestLine() else { return .malformed("the request line is not METHOD TARGET HTTP/1.1") }
         guard line.major == 1, line.minor <= 1 else { return .versionNotSupported }
+        guard Self.isTarget(line.target, method: line.method) else {
+            return .malformed("the target is neither a path nor a URL")
+        }
         method = line.method
         target = line.target
         minorVersion = line.minor
@@ -166,6 +183,18 @@ struct HTTPRequestParser {
         if isChunked, contentLength != nil { return .malformed("Content-Length and Transfer-Encoding together") }
         if hosts > 1 || hosts == 0 && minorVersion == 1 { return .malformed("there must be exactly one Host") }
         return nil
+    }
+
+    /// Whether this is a target of RFC 9112 §3.2: a path, an absolute URL, `*` for OPTIONS, an authority for CONNECT.
+    private static func isTarget(_ target: String, method: String) -> Bool {
+        let bytes = target.utf8
+        // A fragment is never sent.
+        if bytes.contains(UInt8(ascii: "#")) { return false }
+        if bytes.first == UInt8(ascii: "/") { return true }
+        if method == "CONNECT" { return bytes.allSatisfy(\.isHostCharacter) }
+        if target == "*" { return method == "OPTIONS" }
+        let start = target.prefix(8).lowercased()
+        return start.hasPrefix("http://") || start.hasPrefix("https://")
     }
 
     private mutating func note(_ name: String, _ value: String) -> HTTPParseFailure? {
@@ -233,8 +262,7 @@ struct HTTPRequestParser {
             digits += 1
             if size > Self.chunkBytesMax { return .failed(.malformed("a chunk is too large")) }
         }
-        let next = bytes[digits]
-        guard digits > 0, digits == lineEnd - 1 || next == UInt8(ascii: ";") || next == .space || next == .tab else {
+        guard digits > 0, Self.isChunkExtension(bytes[digits..<(lineEnd - 1)]) else {
             return .failed(.malformed("a chunk does not begin with its size"))
         }
         used = lineEnd + 1
@@ -242,6 +270,13 @@ struct HTTPRequestParser {
         trailerBytes = 0
         state = size == 0 ? .trailer : .chunkData
         return .more
+    }
+
+    /// Whether this may stand behind a chunk's size: nothing, or `;` and text, perhaps after blanks (RFC 9112 §7.1.1).
+    private static func isChunkExtension(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+        if bytes.isEmpty { return true }
+        let isText = bytes.allSatisfy { $0 >= .space && $0 != 127 || $0 == .tab }
+        return isText && bytes.first { $0 != .space && $0 != .tab } == UInt8(ascii: ";")
     }
 
     private mutating func feedChunkData(_ bytes: UnsafeBufferPointer<UInt8>, _ used: inout Int) -> Event {

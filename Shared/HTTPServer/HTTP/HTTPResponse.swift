@@ -4,11 +4,13 @@ package struct HTTPResponse: Sendable {
     package enum Body: Sendable {
         /// Bytes, announced with their length.
         case bytes([UInt8])
-        /// Pieces, written as they come; the connection's pace is the writer's. The task is cancelled when the client
-        /// goes.
+        /// Pieces, written as they come; the connection's pace is the writer's.
+        ///
+        /// When the client goes, the task is cancelled and writing throws.
         case stream(@Sendable (HTTPBodyWriter) async throws -> Void)
-        /// A WebSocket, where the client has asked for one in the right way; anything else is answered with 426 or 400.
-        /// The connection ends when the closure returns.
+        /// A WebSocket, where the client has asked for one in the right way; else the answer is 426 or 400.
+        ///
+        /// The connection ends when the closure returns. A handler refuses an upgrade by any other answer.
         case webSocket(@Sendable (WebSocketConnection) async -> Void)
     }
 
@@ -35,7 +37,13 @@ package struct HTTPResponse: Sendable {
         case 201: "Created"
         case 202: "Accepted"
         case 204: "No Content"
+        case 206: "Partial Content"
+        case 301: "Moved Permanently"
+        case 302: "Found"
+        case 303: "See Other"
         case 304: "Not Modified"
+        case 307: "Temporary Redirect"
+        case 308: "Permanent Redirect"
         case 400: "Bad Request"
         case 401: "Unauthorized"
         case 403: "Forbidden"
@@ -45,15 +53,20 @@ package struct HTTPResponse: Sendable {
         case 408: "Request Timeout"
         case 409: "Conflict"
         case 410: "Gone"
+        case 412: "Precondition Failed"
         case 413: "Content Too Large"
+        case 414: "URI Too Long"
         case 415: "Unsupported Media Type"
         case 422: "Unprocessable Content"
+        case 425: "Too Early"
         case 426: "Upgrade Required"
         case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"
         case 501: "Not Implemented"
+        case 502: "Bad Gateway"
         case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
         case 505: "HTTP Version Not Supported"
         default: "Status"
         }
@@ -77,7 +90,9 @@ package protocol HTTPErrorConvertible: Error {
     var response: HTTPResponse { get }
 }
 
-/// Answers a request. Runs on the connection's event loop: what blocks or computes for long belongs elsewhere.
+/// Answers a request.
+///
+/// It runs on the connection's event loop: what blocks or computes for long belongs elsewhere.
 package typealias HTTPHandler = @Sendable (HTTPRequest) async throws -> HTTPResponse
 
 /// Where a streamed body goes.
@@ -88,42 +103,5 @@ package struct HTTPBodyWriter: Sendable {
     /// - Throws: ``HTTPConnectionError/closed`` when the client has gone.
     package func write(_ bytes: [UInt8]) async throws {
         try await connection.writeBodyPiece(bytes)
-    }
-}
-
-/// One event of a server-sent stream (https://html.spec.whatwg.org/multipage/server-sent-events.html).
-package struct ServerSentEvent: Sendable {
-    /// What the client sends as Last-Event-ID when it comes back.
-    package var id: String?
-    /// The event's type.
-    package var event: String?
-    /// The data; each of its lines goes on a line of its own.
-    package var data: String
-
-    /// Makes an event. `id` and `event` must be single lines.
-    package init(id: String? = nil, event: String? = nil, data: String) {
-        self.id = id
-        self.event = event
-        self.data = data
-    }
-
-    /// The event as it goes over the wire.
-    package func serialized() -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(data.utf8.count + 64)
-        if let id { bytes += "id: \(id)\n".utf8 }
-        if let event { bytes += "event: \(event)\n".utf8 }
-        for line in data.split(separator: "\n", omittingEmptySubsequences: false) {
-            bytes += "data: ".utf8
-            bytes += line.utf8
-            bytes.append(.lineFeed)
-        }
-        bytes.append(.lineFeed)
-        return bytes
-    }
-
-    /// A comment, which clients ignore: it keeps a quiet connection from being taken for dead.
-    package static func comment(_ text: String) -> [UInt8] {
-        Array(": \(text)\n\n".utf8)
     }
 }

@@ -8,19 +8,22 @@ package enum WebSocketMessage: Sendable, Equatable {
     case binary([UInt8])
 }
 
-/// The server's side of a WebSocket (RFC 6455). Pings are answered, and sent to quiet clients, by itself.
+/// The server's side of a WebSocket (RFC 6455).
+///
+/// Pings are answered, and sent to quiet clients, by itself. Several tasks may send at once; one receives.
 package final class WebSocketConnection: @unchecked Sendable {
     // Unchecked, because all of it is touched by the loop's thread alone; the async calls go there first.
 
     /// How many messages may wait for the application before the client is made to wait.
     private static let inboxMax = 64
+    /// How much longer than two pings a silent peer is waited for.
+    private static let silenceGrace = Duration.seconds(5)
 
-    unowned let connection: HTTPConnection
+    let connection: HTTPConnection
+    private let receivers: LoopWaiters
     private var decoder: WebSocketFrameDecoder
-    private var inbox: [WebSocketMessage] = []
+    private var inbox = MessageQueue<WebSocketMessage>()
     private var inboxBytes = 0
-    private var receiver: UnsafeContinuation<Void, Never>?
-    private var sender: UnsafeContinuation<Void, Never>?
     private var hasEnded = false
     private var hasSentClose = false
     private var peerCode: UInt16?
@@ -30,6 +33,7 @@ package final class WebSocketConnection: @unchecked Sendable {
 
     init(connection: HTTPConnection) {
         self.connection = connection
+        receivers = LoopWaiters(loop: connection.server.loop)
         decoder = WebSocketFrameDecoder(messageBytesMax: connection.configuration.messageBytesMax)
         lastHeard = connection.now
         lastPing = connection.now
@@ -37,61 +41,67 @@ package final class WebSocketConnection: @unchecked Sendable {
 
     // MARK: For the application
 
-    /// The next message; nil when the connection is over.
+    /// The next message.
+    ///
+    /// While nobody receives, the client is made to wait.
+    /// - Returns: nil when the connection is over or the task is cancelled.
     package func receive() async -> WebSocketMessage? {
-        await withTaskCancellationHandler {
-            while true {
-                let (message, isOver) = await connection.onLoop { self.takeMessage() }
-                if let message { return message }
-                if isOver || Task.isCancelled { return nil }
-                await withUnsafeContinuation { continuation in
-                    connection.server.loop.execute {
-                        if self.hasEnded || !self.inbox.isEmpty || self.isCancelled {
-                            continuation.resume()
-                        } else {
-                            self.receiver = continuation
-                        }
-                    }
-                }
-            }
-        } onCancel: {
-            connection.server.loop.execute {
-                self.isCancelled = true
-                self.wakeReceiver()
-            }
+        while true {
+            let (message, isOver) = await connection.onLoop { self.takeMessage() }
+            if let message { return message }
+            if isOver || Task.isCancelled { return nil }
+            await receivers.wait { self.hasEnded || !self.inbox.isEmpty }
         }
     }
 
     /// Sends a text; waits while the client is slow.
-    /// - Throws: ``HTTPConnectionError/closed`` when the connection is over.
+    /// - Throws: ``HTTPConnectionError/closed`` when the connection is over or the task is cancelled.
     package func send(text: String) async throws {
         try await send(WebSocketFrameEncoder.frame(opcode: WebSocketFrameEncoder.text, payload: text.utf8))
     }
 
     /// Sends bytes; waits while the client is slow.
-    /// - Throws: ``HTTPConnectionError/closed`` when the connection is over.
+    /// - Throws: ``HTTPConnectionError/closed`` when the connection is over or the task is cancelled.
     package func send(binary: [UInt8]) async throws {
         try await send(WebSocketFrameEncoder.frame(opcode: WebSocketFrameEncoder.binary, payload: binary))
     }
 
-    /// Ends the connection with a code (RFC 6455 §7.4) and a reason of at most 123 bytes; further times it does nothing.
+    /// Ends the connection; further times it does nothing.
+    /// - Parameters:
+    ///   - code: A code of RFC 6455 §7.4 that may be sent: 1000–1003, 1007–1014 or 3000–4999.
+    ///   - reason: For people; what is over 123 bytes is left out.
     package func close(code: UInt16, reason: String) async {
+        precondition(WebSocketCloseCode.isAllowed(code), "this close code must not be sent")
         await connection.onLoop { self.beginClose(code: code, reason: reason) }
     }
 
     /// How many bytes wait for the client.
     package var queuedBytes: Int {
-        get async { await connection.onLoop { self.connection.queuedBytes } }
+        get async { await connection.onLoop { self.connection.output.count } }
     }
 
-    /// The code that the client closed with, if it did.
+    /// The code that the client closed with; nil while it has not, and when it gave none.
     package var closeCode: UInt16? {
         get async { await connection.onLoop { self.peerCode } }
     }
 
+    private func send(_ frame: [UInt8]) async throws {
+        let (isOver, isFull) = await connection.onLoop {
+            if self.isOver { return (true, false) }
+            self.connection.enqueue(frame)
+            return (false, self.connection.isFull)
+        }
+        if isOver || Task.isCancelled { throw HTTPConnectionError.closed }
+        guard isFull else { return }
+        while await connection.onLoop({ self.connection.isFull && !self.isOver }), !Task.isCancelled {
+            await connection.waitForRoom()
+        }
+        if await connection.onLoop({ self.isOver }) || Task.isCancelled { throw HTTPConnectionError.closed }
+    }
+
     // MARK: On the loop
 
-    private var isCancelled = false
+    private var isOver: Bool { hasEnded || hasSentClose || connection.isClosed }
 
     /// Whether the client must wait.
     var isPaused: Bool {
@@ -110,11 +120,11 @@ package final class WebSocketConnection: @unchecked Sendable {
         case .text(let bytes):
             inboxBytes += bytes.count
             inbox.append(.text(String(decoding: bytes, as: UTF8.self)))
-            wakeReceiver()
+            receivers.wakeAll()
         case .binary(let bytes):
             inboxBytes += bytes.count
             inbox.append(.binary(bytes))
-            wakeReceiver()
+            receivers.wakeAll()
         case .ping(let payload):
             if !hasSentClose {
                 connection.enqueue(WebSocketFrameEncoder.frame(opcode: WebSocketFrameEncoder.pong, payload: payload))
@@ -132,9 +142,8 @@ package final class WebSocketConnection: @unchecked Sendable {
     }
 
     private func takeMessage() -> (WebSocketMessage?, isOver: Bool) {
-        guard !inbox.isEmpty else { return (nil, hasEnded) }
         let wasPaused = isPaused
-        let message = inbox.removeFirst()
+        guard let message = inbox.popFirst() else { return (nil, hasEnded) }
         switch message {
         case .text(let text): inboxBytes -= text.utf8.count
         case .binary(let bytes): inboxBytes -= bytes.count
@@ -143,43 +152,17 @@ package final class WebSocketConnection: @unchecked Sendable {
         return (message, hasEnded)
     }
 
-    private func send(_ frame: [UInt8]) async throws {
-        let mustWait = await connection.onLoop {
-            if self.hasEnded || self.hasSentClose || self.connection.isClosed { return false }
-            self.connection.enqueue(frame)
-            return self.connection.queuedBytes >= self.connection.configuration.highWaterBytes
-        }
-        if mustWait {
-            await withUnsafeContinuation { continuation in
-                connection.server.loop.execute {
-                    self.connection.flush()
-                    if self.hasEnded || self.connection.queuedBytes < self.connection.configuration.highWaterBytes {
-                        continuation.resume()
-                    } else {
-                        self.sender = continuation
-                    }
-                }
-            }
-        }
-        if await connection.onLoop({ self.hasEnded || self.hasSentClose }) { throw HTTPConnectionError.closed }
-    }
-
     func beginClose(code: UInt16, reason: String) {
-        if hasEnded || hasSentClose || connection.isClosed { return }
+        if isOver { return }
         sendClose(code: code, reason: reason)
         closeDeadline = connection.now + connection.configuration.webSocketCloseTimeout
-        connection.flush()
+        connection.writeWaiters.wakeAll()
     }
 
     private func sendClose(code: UInt16?, reason: String) {
         if hasSentClose { return }
         hasSentClose = true
-        var payload: [UInt8] = []
-        if let code {
-            payload = [UInt8(code >> 8), UInt8(code & 0xFF)]
-            payload += String(decoding: reason.utf8.prefix(123), as: UTF8.self).utf8.prefix(123)
-        }
-        connection.enqueue(WebSocketFrameEncoder.frame(opcode: WebSocketFrameEncoder.close, payload: payload))
+        connection.enqueue(WebSocketFrameEncoder.close(code: code, reason: reason))
     }
 
     private func finish() {
@@ -188,31 +171,22 @@ package final class WebSocketConnection: @unchecked Sendable {
         connection.markDirty()
     }
 
+    /// There will be no further message.
     func transportEnded() {
         hasEnded = true
-        wakeReceiver()
-        outputHasRoom()
-    }
-
-    func outputHasRoom() {
-        guard let waiting = sender, hasEnded || connection.queuedBytes < connection.configuration.highWaterBytes else {
-            return
-        }
-        sender = nil
-        waiting.resume()
-    }
-
-    private func wakeReceiver() {
-        guard let waiting = receiver else { return }
-        receiver = nil
-        waiting.resume()
+        receivers.wakeAll()
+        connection.writeWaiters.wakeAll()
     }
 
     func checkTime() {
         let (now, interval) = (connection.now, connection.configuration.webSocketPingInterval)
+        if isPaused {
+            // What the application does not take is not the client's silence.
+            lastHeard = now
+        }
         if let closeDeadline, closeDeadline < now {
             connection.kill()
-        } else if lastHeard + interval * 2 + .seconds(5) < now {
+        } else if lastHeard + interval * 2 + Self.silenceGrace < now {
             connection.kill()
         } else if max(lastHeard, lastPing) + interval < now, !hasSentClose {
             lastPing = now

@@ -22,9 +22,17 @@ enum WebSocketCloseCode: UInt16 {
     case invalidPayload = 1007
     /// A message over the limit.
     case messageTooBig = 1009
+
+    /// Whether a code may be sent in a close frame (RFC 6455 §7.4 and the IANA registry).
+    static func isAllowed(_ code: UInt16) -> Bool {
+        switch code {
+        case 1000...1003, 1007...1014, 3000...4999: true
+        default: false
+        }
+    }
 }
 
-/// Decodes the frames of a client (RFC 6455 §5). No I/O.
+/// Decodes the frames of a client (RFC 6455 §5), without I/O.
 struct WebSocketFrameDecoder {
     private enum Opcode {
         static let continuation: UInt8 = 0
@@ -65,7 +73,9 @@ struct WebSocketFrameDecoder {
         self.messageBytesMax = messageBytesMax
     }
 
-    /// Takes bytes and gives what they complete. After a close or a violation everything is ignored.
+    /// Takes bytes and gives what they complete.
+    ///
+    /// After a close or a violation everything is ignored.
     mutating func feed(_ bytes: UnsafeBufferPointer<UInt8>) -> [WebSocketInput] {
         var inputs: [WebSocketInput] = []
         if pending.isEmpty {
@@ -164,7 +174,7 @@ struct WebSocketFrameDecoder {
         if payload.isEmpty { return .close(nil) }
         guard payload.count >= 2 else { return .violation(.protocolError) }
         let code = UInt16(payload[0]) << 8 | UInt16(payload[1])
-        guard Self.isAllowed(code) else { return .violation(.protocolError) }
+        guard WebSocketCloseCode.isAllowed(code) else { return .violation(.protocolError) }
         guard String(validating: payload[2...], as: UTF8.self) != nil else { return .violation(.invalidPayload) }
         return .close(code)
     }
@@ -182,14 +192,6 @@ struct WebSocketFrameDecoder {
         messageOpcode = 0
         if opcode == Opcode.binary { return .binary(whole) }
         return Self.isUTF8(whole) ? .text(whole) : .violation(.invalidPayload)
-    }
-
-    /// The codes that may be sent in a close frame (RFC 6455 §7.4 and the IANA registry).
-    private static func isAllowed(_ code: UInt16) -> Bool {
-        switch code {
-        case 1000...1003, 1007...1014, 3000...4999: true
-        default: false
-        }
     }
 
     private static func isUTF8(_ bytes: [UInt8]) -> Bool {
@@ -210,36 +212,5 @@ struct WebSocketFrameDecoder {
                 index += 1
             }
         }
-    }
-}
-
-/// Encodes the frames of a server, which are never masked (RFC 6455 §5.2).
-enum WebSocketFrameEncoder {
-    static let text: UInt8 = 1
-    static let binary: UInt8 = 2
-    static let close: UInt8 = 8
-    static let ping: UInt8 = 9
-    static let pong: UInt8 = 10
-
-    /// One unfragmented frame.
-    static func frame(opcode: UInt8, payload: some Collection<UInt8>) -> [UInt8] {
-        var bytes: [UInt8] = []
-        let count = payload.count
-        bytes.reserveCapacity(count + 10)
-        bytes.append(0x80 | opcode)
-        if count < 126 {
-            bytes.append(UInt8(count))
-        } else if count < 65_536 {
-            bytes.append(126)
-            bytes.append(UInt8(count >> 8))
-            bytes.append(UInt8(count & 0xFF))
-        } else {
-            bytes.append(127)
-            for shift in stride(from: 56, through: 0, by: -8) {
-                bytes.append(UInt8(truncatingIfNeeded: count >> shift))
-            }
-        }
-        bytes += payload
-        return bytes
     }
 }
