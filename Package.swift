@@ -136,7 +136,7 @@ let testTargets: [Target] = [
     tests("Unit", "RedisTests", ["Redis"]),
     tests("Unit", "DomainTests", ["Domain", "JSON", "JSONSchema"]),
     tests("Unit", "BudgetTests", ["Budget"]),
-    tests("Unit", "PolicyTests", ["Policy", "JSON"]),
+    tests("Unit", "PolicyTests", ["Policy", "JSON", "Observability"]),
     tests("Unit", "ModelsTests", ["Models", "JSON"]),
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema"]),
     tests(
@@ -153,7 +153,7 @@ let testTargets: [Target] = [
         "BudgetIntegrationTests",
         ["Budget", "Redis", "Postgres", "TestKit", "Observability"]
     ),
-    tests("Integration", "PolicyIntegrationTests", ["Policy", "TestKit", "JSON", "Observability"]),
+    tests("Integration", "PolicyIntegrationTests", ["Policy", "HTTPClient", "TestKit", "JSON", "Observability"]),
     tests("Integration", "ModelsIntegrationTests", ["Models", "HTTPClient", "TestKit", "JSON"]),
     tests("Integration", "StoreIntegrationTests", ["Store", "Postgres", "Domain", "TestKit", "JSON", "Observability"]),
     tests("Integration", "TestKitTests", ["TestKit"]),

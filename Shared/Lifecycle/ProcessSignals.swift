@@ -40,7 +40,7 @@ package enum ProcessSignals {
     package static func surviveBrokenPipes() {
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { _ in }
-        action.sa_flags = SA_RESTART
+        action.sa_flags = SA_RESTART | SA_ONSTACK
         sigaction(SIGPIPE, &action, nil)
     }
 
@@ -52,7 +52,7 @@ package enum ProcessSignals {
             _ = write(ProcessSignals.pipeEnd.load(ordering: .relaxed), &byte, 1)
             errno = savedError
         }
-        action.sa_flags = SA_RESTART
+        action.sa_flags = SA_RESTART | SA_ONSTACK
         sigaction(number, &action, nil)
     }
 
