@@ -1,0 +1,57 @@
+import Foundation
+
+/// The generator of SplitMix64 (Steele, Lea and Flood, 2014): the same numbers for the same seed.
+struct SeededRandom: RandomNumberGenerator {
+    /// `SEED=n swift test --filter HTTPServerTests` repeats a run.
+    static let seed = ProcessInfo.processInfo.environment["SEED"].flatMap(UInt64.init) ?? 20_260_131
+
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
+
+extension RandomNumberGenerator {
+    /// Cuts bytes into pieces at random places; some pieces are a single byte, some are long.
+    mutating func cut(_ bytes: [UInt8]) -> [[UInt8]] {
+        var pieces: [[UInt8]] = []
+        var start = 0
+        let longest = [1, 3, 20, 200, 5000].randomElement(using: &self) ?? 1
+        while start < bytes.count {
+            let end = min(bytes.count, start + Int.random(in: 1...longest, using: &self))
+            pieces.append(Array(bytes[start..<end]))
+            start = end
+        }
+        return pieces
+    }
+
+    /// Changes bytes at random: one is replaced, put in, taken out, or a part comes twice, or is cut off.
+    mutating func mutate(_ bytes: [UInt8]) -> [UInt8] {
+        var bytes = bytes
+        for _ in 0..<Int.random(in: 1...3, using: &self) where !bytes.isEmpty {
+            let place = Int.random(in: 0..<bytes.count, using: &self)
+            // Mostly bytes that mean something to a parser.
+            let telling = Array("\r\n\t :;,/0159afAF{\u{0}".utf8) + [0x7F, 0x80, 0xFF]
+            let byte = telling.randomElement(using: &self) ?? 0
+            switch Int.random(in: 0...4, using: &self) {
+            case 0: bytes[place] = byte
+            case 1: bytes.insert(byte, at: place)
+            case 2: bytes.remove(at: place)
+            case 3:
+                let end = min(bytes.count, place + Int.random(in: 1...40, using: &self))
+                bytes.insert(contentsOf: bytes[place..<end], at: place)
+            default: bytes.removeLast(bytes.count - place)
+            }
+        }
+        return bytes
+    }
+}
