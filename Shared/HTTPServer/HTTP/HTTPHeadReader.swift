@@ -57,7 +57,12 @@ extension UInt8 {
 
     /// A character of a host and port; enough to keep out lists, paths and control characters.
     var isHostCharacter: Bool {
-        isTokenCharacter || self == UInt8(ascii: ":") || self == UInt8(ascii: "[") || self == UInt8(ascii: "]")
+        switch self {
+        case UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"): true
+        // Of a token but not of a host (RFC 3986 §3.2.2).
+        case UInt8(ascii: "#"), UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "|"): false
+        default: isTokenCharacter
+        }
     }
 
     /// The value of a hexadecimal digit.

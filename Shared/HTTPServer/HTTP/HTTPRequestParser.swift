@@ -57,7 +57,11 @@ struct HTTPRequestParser {
     private var hosts = 0
     private var remaining = 0
     private var trailerBytes = 0
+    /// How many bytes of empty lines before the request were consumed.
+    private var blankBytes = 0
 
+    /// How much of empty lines before a request is ignored: two CRLF.
+    private static let blankBytesMax = 4
     /// The longest line that may announce a chunk.
     private static let chunkLineBytesMax = 256
     /// The largest chunk, above any body limit.
@@ -109,11 +113,14 @@ struct HTTPRequestParser {
     private mutating func feedHead(_ bytes: UnsafeBufferPointer<UInt8>, _ used: inout Int) -> Event {
         // RFC 9112 §2.2: a server should ignore empty lines before a request.
         var start = 0
-        while start < bytes.count, start < 4, bytes[start] == .carriageReturn || bytes[start] == .lineFeed {
+        while start < bytes.count, blankBytes + start < Self.blankBytesMax,
+            bytes[start] == .carriageReturn || bytes[start] == .lineFeed
+        {
             start += 1
         }
         if start == bytes.count {
             used = start
+            blankBytes += start
             return .more
         }
         hasBegun = true
@@ -132,6 +139,7 @@ struct HTTPRequestParser {
         if let failure = read(&head) { return .failed(failure) }
         used = end + 2
         scanned = 0
+        blankBytes = 0
         remaining = contentLength ?? 0
         state = isChunked ? .chunkSize : .length
         return .head

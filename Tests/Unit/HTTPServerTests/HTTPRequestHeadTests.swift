@@ -70,7 +70,12 @@ struct HTTPRequestHeadTests {
     }
 
     @Test func emptyLinesBeforeARequestAreIgnored() {
-        #expect(driver.parse("\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n").completeRequests.count == 1)
+        for (blank, status) in [("\r\n", nil), ("\r\n\r\n", nil), ("\r\n\r\n\r\n", 400)] as [(String, Int?)] {
+            let bytes = Array("\(blank)GET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
+            // Twice, to see that each request may have them.
+            #expect(driver.parse([bytes + bytes]).status == status)
+            #expect(driver.parse((bytes + bytes).map { [$0] }).status == status)
+        }
     }
 
     @Test func theConnectionHeaderDecidesWhetherItStays() throws {
