@@ -90,8 +90,8 @@ package final class BudgetManager: Sendable {
     ///   - persona: The persona's id; nil: the tenant only.
     ///   - tokens: How many; not negative.
     /// - Returns: Whether they were charged, and the total of the window.
-    /// - Throws: `PostgresError` where the truth cannot be had; then nothing was charged, unless the connection was lost
-    ///   during the commit. `BudgetError` for arguments that make no sense.
+    /// - Throws: `PostgresError` where the truth cannot be had; then nothing was charged, unless the connection was
+    ///   lost during the commit. `BudgetError` for arguments that make no sense.
     package func consume(tenant: String, persona: String?, tokens: Int) async throws -> BudgetDecision {
         let scopes = try scopes(tenant: tenant, persona: persona)
         let amount = try Self.amount(tokens)
@@ -115,7 +115,8 @@ package final class BudgetManager: Sendable {
     ///   - persona: The persona's id; nil: the tenant only.
     ///   - estimate: How many at most, as well as is known; not negative.
     /// - Returns: The reservation; its `decision` says whether the tokens were set aside.
-    /// - Throws: `PostgresError` where neither limits nor use can be had, `BudgetError` for arguments that make no sense.
+    /// - Throws: `PostgresError` where neither limits nor use can be had, `BudgetError` for arguments that make no
+    ///   sense.
     package func reserve(tenant: String, persona: String?, estimate: Int) async throws -> BudgetReservation {
         let scopes = try scopes(tenant: tenant, persona: persona)
         let amount = try Self.amount(estimate)

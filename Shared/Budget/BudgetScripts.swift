@@ -4,8 +4,8 @@ import Redis
 ///
 /// A counter is a hash: `used` tokens, `reserved` tokens, `gen` (a random word of the seeding, so that a reservation of
 /// a counter that was lost is told from one of the present), `synced` (when Postgres was last looked at, in ms). Beside
-/// it, a sorted set `…:r` holds the reservations as `id:amount`, by the moment when each is void: what a crashed process
-/// has set aside comes back. KEYS are the counters and their sets, alternating.
+/// it, a sorted set `…:r` holds the reservations as `id:amount`, by the moment when each is void: what a crashed
+/// process has set aside comes back. KEYS are the counters and their sets, alternating.
 enum BudgetScripts {
     /// Sets tokens aside when every limit allows it.
     ///

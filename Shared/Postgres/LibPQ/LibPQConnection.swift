@@ -227,7 +227,8 @@ final class LibPQConnection {
 
     private func receive() {
         // The loop is edge-triggered and libpq reads once per call, so read until the socket has nothing left. With
-        // TLS a rest may wait inside the library, where no socket shows it: there the last round is one more.
+        // TLS a rest may wait inside the library, where no socket shows it. One more round takes it: libpq makes room
+        // for 8 KB before each read, and a record has 16 KB at most.
         var isLastRound = PQsslInUse(handle) == 0
         while true {
             let isAlive = PQconsumeInput(handle) == 1

@@ -86,7 +86,7 @@ enum MigrationPlan {
             guard candidate.file.number == expected else {
                 throw PostgresError(
                     .migration,
-                    "no migration has the number \(expected), the next file is \(candidate.file.name): numbers have no gap"
+                    "no migration has the number \(expected), but there is \(candidate.file.name): numbers have no gap"
                 )
             }
             expected += 1

@@ -99,8 +99,8 @@ enum PostgresText {
         return sign * total
     }
 
-    /// Days from 1970-01-01 in the proleptic Gregorian calendar; formula of Howard Hinnant, "chrono-Compatible Low-Level
-    /// Date Algorithms", `days_from_civil`.
+    /// Days from 1970-01-01 in the proleptic Gregorian calendar; formula of Howard Hinnant, "chrono-Compatible Low-
+    /// Level Date Algorithms", `days_from_civil`.
     static func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let era = (shifted >= 0 ? shifted : shifted - 399) / 400

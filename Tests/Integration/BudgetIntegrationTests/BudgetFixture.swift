@@ -20,7 +20,8 @@ final class ManualWallClock: Sendable {
     }
 }
 
-/// Everything a budget test needs: the tables in a database of its own, reached as a role that row-level security binds.
+/// Everything a budget test needs: the tables in a database of its own, reached as a role that row-level security
+/// binds.
 struct BudgetFixture {
     let endpoint: PostgresEndpoint
     let postgres: PostgresClient

@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import TestKit
 import Testing
@@ -74,6 +75,28 @@ struct MigratorTests {
             #expect(count == "1")
             let names = try await migrator(endpoint, [first, second]).migrate()
             #expect(names == ["0002_more.sql"])
+        }
+    }
+
+    @Test("files are read from a folder; other files are left alone, bad names and a missing folder are errors")
+    func directory() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("migrations-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (name, text) in [second, first, ("README.md", "not SQL")] {
+            try Data(text.utf8).write(to: folder.appendingPathComponent(name))
+        }
+        try await withPostgres { endpoint in
+            let configuration = PostgresConfiguration(url: endpoint.connectionString)
+            let names = try await PostgresMigrator(configuration: configuration, directory: folder.path).migrate()
+            #expect(names == ["0001_things.sql", "0002_more.sql"])
+        }
+        try Data().write(to: folder.appendingPathComponent("third.sql"))
+        for path in [folder.path, folder.path + "/nowhere"] {
+            let error = #expect(throws: PostgresError.self) {
+                try PostgresMigrator(configuration: PostgresConfiguration(), directory: path)
+            }
+            #expect(error?.code == .migration)
         }
     }
 }

@@ -211,15 +211,21 @@ struct PoolTests {
         }
     }
 
-    @Test("an idle connection is tried after the interval")
+    @Test("an idle connection is tried after the interval, and stays")
     func healthCheck() async throws {
-        try await withClient([.set(\.poolSize, 1), .set(\.healthCheckInterval, .milliseconds(50))]) { client in
-            let read: PostgresStatement =
-                "SELECT extract(epoch FROM clock_timestamp() - state_change) FROM pg_stat_activity WHERE pid = pg_backend_pid()"
-            _ = try await client.query(read)
-            try await eventually("several checks") { client.statistics.idle == 1 }
-            let one = try await client.query("SELECT 1").rows.first?.int(0)
-            #expect(one == 1)
+        try await withPostgres { endpoint in
+            var configuration = PostgresConfiguration(url: endpoint.connectionString)
+            configuration.poolSize = 1
+            configuration.applicationName = "checked"
+            configuration.healthCheckInterval = .milliseconds(50)
+            try await withClient(configuration) { client in
+                let pid = try await client.query("SELECT pg_backend_pid()").rows.first?.int(0)
+                let lastHeard = "SELECT state_change FROM pg_stat_activity WHERE application_name = 'checked'"
+                let before = try await endpoint.sql(lastHeard)
+                try await eventually("a check") { try await endpoint.sql(lastHeard) != before }
+                let after = try await client.query("SELECT pg_backend_pid()").rows.first?.int(0)
+                #expect(after == pid)
+            }
         }
     }
 
