@@ -7,7 +7,7 @@ import Testing
 struct PoolTests {
     @Test("500 callers share a pool; it grows to its size and not beyond", arguments: [1, 50, 64])
     func manyCallers(size: Int) async throws {
-        try await withClient([.set(\.poolSize, size)]) { client in
+        try await withClient([.set(\.poolSize, size), .set(\.acquireTimeout, .seconds(60))]) { client in
             let sum = try await withThrowingTaskGroup(of: Int.self) { group in
                 for number in 0..<500 {
                     group.addTask {
