@@ -25,6 +25,12 @@ extension WorkerConfiguration {
             in: 0...100,
             help: "times that tools may be called in a turn"
         )
+        attemptsMax = environment.int(
+            "PARLEY_TURN_ATTEMPTS_MAX",
+            default: 10,
+            in: 1...1000,
+            help: "times that a turn is begun, after its worker was lost, before it fails"
+        )
         policy = PolicySettings(environment: &environment)
         model = Self.model(&environment)
     }

@@ -20,6 +20,10 @@ struct WorkerConfiguration: Sendable {
     ///
     /// Default 8.
     var toolRoundsMax: Int
+    /// How often a turn is begun before it is given up.
+    ///
+    /// Default 10.
+    var attemptsMax: Int
     /// The model.
     var model: ModelProfile
     /// Where policies are decided.

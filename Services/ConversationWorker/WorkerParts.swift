@@ -30,7 +30,7 @@ struct WorkerParts {
             contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
             personas: PersonaStore(database: runtime.database),
             tools: try ToolRegistry(ToolRegistry.builtIn),
-            policy: try configuration.policy.engine(logger: runtime.logger),
+            policy: try configuration.policy.engine(logger: runtime.logger, metrics: runtime.metrics),
             budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
             model: try ModelProviderFactory(client: client).provider(for: configuration.model),
             profile: configuration.model,
@@ -38,7 +38,8 @@ struct WorkerParts {
             publisher: runtime.publisher,
             metrics: metrics,
             logger: runtime.logger,
-            toolRoundsMax: configuration.toolRoundsMax
+            toolRoundsMax: configuration.toolRoundsMax,
+            attemptsMax: configuration.attemptsMax
         )
         let scheduler = TurnScheduler(runner: runner, slots: slots, metrics: metrics)
         let operations = OperationsRoutes(runtime: runtime)

@@ -48,7 +48,7 @@ struct GatewayParts {
             ),
             HTTPService(configuration: configuration.http, logger: runtime.logger, handler: application.handle),
             // Stops first: clients that follow streams go elsewhere, and requests that run come to their end.
-            LoopService("stream-followers", run: { try await ReadinessGate().wait() }, shutdown: hub.close),
+            StreamFollowers(hub: hub),
         ]
     }
 

@@ -33,7 +33,7 @@ enum ToolExecutor {
         let handler = ToolRequestHandler(
             gate: runtime.gate,
             registry: try ToolRegistry(ToolRegistry.builtIn),
-            policy: try configuration.policy.engine(logger: runtime.logger),
+            policy: try configuration.policy.engine(logger: runtime.logger, metrics: runtime.metrics),
             runs: runs,
             publisher: runtime.publisher,
             metrics: ExecutorMetrics(runtime.metrics),

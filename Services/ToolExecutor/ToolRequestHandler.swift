@@ -24,7 +24,10 @@ struct ToolRequestHandler: Sendable {
     /// Handles one record.
     /// - Throws: When the database could not be reached; the bus tries the record again.
     func handle(_ record: BusRecord) async throws {
-        guard let incoming = try await gate.open(record, topic: .toolRequests) else { return }
+        try await gate.handle(record, topic: .toolRequests) { incoming in try await handle(incoming) }
+    }
+
+    private func handle(_ incoming: IncomingEvent) async throws {
         let request = try ToolRequest(json: incoming.json)
         let started = ContinuousClock.now
         guard var result = try await answer(to: request, tenantID: incoming.tenantID) else { return }
@@ -61,8 +64,7 @@ struct ToolRequestHandler: Sendable {
                 tenant: tenantID,
                 personaID: request.personaID,
                 action: .toolExecute,
-                resource: ["tool": .string(request.toolName), "arguments": request.arguments],
-                context: ["session_id": .string(request.sessionID)]
+                resource: ["tool": .string(request.toolName), "arguments": request.arguments]
             )
         )
         guard decision.isAllowed else {

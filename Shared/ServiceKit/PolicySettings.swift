@@ -1,4 +1,5 @@
 package import Configuration
+import HTTPClient
 package import Observability
 package import Policy
 
@@ -37,7 +38,27 @@ package struct PolicySettings: Sendable {
     }
 }
 
-struct AllowAllTEMP: PolicyEngine {
-    func decide(_ input: PolicyInput) async throws -> PolicyDecision { PolicyDecision(isAllowed: true, reason: "temp") }
+extension PolicySettings {
+    /// The engine that these settings name, with a memory in front.
+    ///
+    /// - Parameters:
+    ///   - logger: For failures of the engine; each is a denial.
+    ///   - metrics: Where hits and misses of the memory are counted.
+    /// - Returns: The engine.
+    /// - Throws: `PolicyError` when the policies cannot be loaded; `HTTPClientError`.
+    package func engine(logger: Logger, metrics: MetricsRegistry) throws -> any PolicyEngine {
+        let engine: any PolicyEngine
+        if let serverURL {
+            engine = RESTPolicyEngine(.init(baseURL: serverURL), client: try HTTPClientPool(), logger: logger)
+        } else {
+            engine = try EmbeddedOPA(
+                .init(libraryPath: library),
+                bundle: try PolicyBundle(folder: folder),
+                logger: logger
+            )
+        }
+        var configuration = CachingPolicyEngine.Configuration()
+        configuration.timeToLive = cacheLifetime
+        return CachingPolicyEngine(engine, configuration: configuration, metrics: metrics)
+    }
 }
-extension PolicySettings { package func engine(logger: Logger) throws -> any PolicyEngine { AllowAllTEMP() } }

@@ -2,6 +2,7 @@ package import Domain
 package import EventBus
 package import JSON
 package import Observability
+import Postgres
 package import Store
 
 /// A record that passed its topic's schema.
@@ -12,6 +13,17 @@ package struct IncomingEvent: Sendable {
     package let tenantID: String
     /// The trace that it belongs to.
     package let traceparent: String?
+}
+
+/// Thrown by a handler for an event that passed its schema and still makes no sense.
+package struct RecordRefusal: Error {
+    /// Why, without any of the record's text.
+    package let reason: String
+
+    /// Makes a refusal.
+    package init(reason: String) {
+        self.reason = reason
+    }
 }
 
 /// The check that every consumed record passes first.
@@ -29,9 +41,37 @@ package struct RecordGate: Sendable {
         self.logger = logger
     }
 
+    /// Checks a record and hands it to `body`.
+    ///
+    /// A record that does not pass, and one that `body` can do nothing with, becomes a dead letter; a failure that may
+    /// pass, such as that of the database, is thrown, so that the record comes again.
+    ///
+    /// - Parameters:
+    ///   - record: The record.
+    ///   - topic: Its topic.
+    ///   - body: Handles the event.
+    /// - Throws: What may pass.
+    package func handle(
+        _ record: BusRecord,
+        topic: Topic,
+        _ body: (IncomingEvent) async throws -> Void
+    ) async throws {
+        guard let event = try await open(record, topic: topic) else { return }
+        do {
+            try await body(event)
+        } catch let refusal as RecordRefusal {
+            try await refuse(record, topic: topic, reason: refusal.reason)
+        } catch let error as PostgresError where !error.isRetriable && error.sqlState != nil {
+            // The database has understood and will say the same again: a NUL character, say.
+            try await refuse(record, topic: topic, reason: "unprocessable: \(error.description)")
+        } catch let error as JSONError {
+            try await refuse(record, topic: topic, reason: "invalid: \(error.description)")
+        }
+    }
+
     /// Reads a record of `topic`; nil when it was refused and is a dead letter now.
     /// - Throws: When the dead letter could not be stored; the record must then be tried again.
-    package func open(_ record: BusRecord, topic: Topic) async throws -> IncomingEvent? {
+    func open(_ record: BusRecord, topic: Topic) async throws -> IncomingEvent? {
         let json: JSONValue
         do {
             json = try topic.schema.parse(record.value)
@@ -53,7 +93,7 @@ package struct RecordGate: Sendable {
     ///   - topic: Its topic.
     ///   - reason: Why, without any of the record's text.
     /// - Throws: When it could not be stored.
-    package func refuse(_ record: BusRecord, topic: Topic, reason: String) async throws {
+    func refuse(_ record: BusRecord, topic: Topic, reason: String) async throws {
         logger.warning(
             "a record became a dead letter",
             [
@@ -63,15 +103,20 @@ package struct RecordGate: Sendable {
         )
         // Whose it is cannot be told from a record that does not parse, and a tenant that does not exist may not be
         // invented: the default tenant's operator sees it.
-        try await deadLetters.insert(
-            tenantID: Identifier.defaultTenant,
-            topic: topic.rawValue,
-            partition: record.partition,
-            offset: record.offset,
-            key: record.key,
-            reason: reason,
-            payload: record.value
-        )
+        do {
+            try await deadLetters.insert(
+                tenantID: Identifier.defaultTenant,
+                topic: topic.rawValue,
+                partition: record.partition,
+                offset: record.offset,
+                key: record.key?.replacing("\0", with: "\u{FFFD}"),
+                reason: reason,
+                payload: record.value
+            )
+        } catch let error as PostgresError where !error.isRetriable && error.sqlState != nil {
+            // The topic of dead letters still gets it; a partition must not stop for a row.
+            logger.error("a dead letter could not be stored", [.error: .error(error)])
+        }
         var headers = record.headers
         headers.append(BusHeader("reason", reason))
         headers.append(BusHeader("origin", "\(topic.rawValue)/\(record.partition)/\(record.offset)"))

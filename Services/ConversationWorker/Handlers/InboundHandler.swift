@@ -18,17 +18,22 @@ struct InboundHandler: Sendable {
     /// Handles one record.
     /// - Throws: When the database could not be reached; the bus tries the record again.
     func handle(_ record: BusRecord) async throws {
-        guard let incoming = try await gate.open(record, topic: .inbound) else { return }
+        try await gate.handle(record, topic: .inbound) { incoming in
+            try await handle(incoming, payload: record.value)
+        }
+    }
+
+    private func handle(_ incoming: IncomingEvent, payload: [UInt8]) async throws {
         let event = try ConversationEvent(json: incoming.json)
         guard event.role == .user else {
-            try await gate.refuse(record, topic: .inbound, reason: "invalid: only the role user causes a turn")
-            return
+            throw RecordRefusal(reason: "invalid: only the role user causes a turn")
         }
         let key = TurnKey(tenantID: incoming.tenantID, sessionID: event.sessionID, turnID: event.eventID)
         try await slots.acquire()
         do {
             var outcome = try await turns.claim(key)
-            if !outcome.isKnown, try await accept(event, incoming, record) {
+            if !outcome.isKnown {
+                try await accept(event, incoming, payload)
                 if let turn = outcome.turn {
                     // The claim found an older turn of the session; the new one follows it.
                     scheduler.launch(turn)
@@ -48,8 +53,11 @@ struct InboundHandler: Sendable {
     }
 
     /// Makes a message durable that somebody put on the topic by hand.
-    private func accept(_ event: ConversationEvent, _ incoming: IncomingEvent, _ record: BusRecord) async throws -> Bool
-    {
+    private func accept(
+        _ event: ConversationEvent,
+        _ incoming: IncomingEvent,
+        _ payload: [UInt8]
+    ) async throws {
         let outcome = try await messages.accept(
             AcceptRequest(
                 tenantID: incoming.tenantID,
@@ -59,20 +67,12 @@ struct InboundHandler: Sendable {
                 message: event.message,
                 attachments: event.attachments?.string,
                 metadata: event.metadata?.string,
-                payload: String(decoding: record.value, as: UTF8.self),
+                payload: String(decoding: payload, as: UTF8.self),
                 traceparent: incoming.traceparent
             )
         )
-        switch outcome {
-        case .accepted, .duplicate:
-            return true
-        case .sessionFull:
-            try await gate.refuse(
-                record,
-                topic: .inbound,
-                reason: "overloaded: the session has as many unfinished turns as it may have"
-            )
-            return false
+        if outcome == .sessionFull {
+            throw RecordRefusal(reason: "overloaded: the session has as many unfinished turns as it may have")
         }
     }
 }

@@ -16,7 +16,10 @@ struct ToolResultHandler: Sendable {
     /// Handles one record.
     /// - Throws: When the database could not be reached; the bus tries the record again.
     func handle(_ record: BusRecord) async throws {
-        guard let incoming = try await gate.open(record, topic: .toolResults) else { return }
+        try await gate.handle(record, topic: .toolResults) { incoming in try await handle(incoming) }
+    }
+
+    private func handle(_ incoming: IncomingEvent) async throws {
         let result = try ToolResult(json: incoming.json)
         guard let turnID = result.turnID else {
             // A direct call: whoever asked reads the run itself.

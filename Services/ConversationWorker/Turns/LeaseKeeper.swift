@@ -57,6 +57,7 @@ final class LeaseKeeper: Service {
     }
 
     func shutdown() async {
+        scheduler.stopFollowing()
         shutdownSignal.raise()
     }
 

@@ -28,6 +28,11 @@ struct TurnFailure: Error {
         )
     }
 
+    /// Every attempt so far was cut off.
+    static func attemptsExhausted(_ limit: Int) -> TurnFailure {
+        TurnFailure(code: "attempts_exhausted", message: "The turn was begun \(limit) times and never came to its end.")
+    }
+
     /// The model called tools again and again.
     static func toolRoundsExceeded(_ limit: Int) -> TurnFailure {
         TurnFailure(code: "tool_rounds_exceeded", message: "The model called tools more than \(limit) times in a row.")
@@ -49,6 +54,8 @@ extension TurnRunner {
     /// Ends a turn with its answer.
     func finish(_ state: TurnState, text: String, claimsNext: Bool) async throws -> Result {
         let turn = state.turn
+        // Postgres cannot store a NUL character, and a model may well write one.
+        let text = text.replacing("\0", with: "\u{FFFD}")
         var event = lastEvent(of: turn, role: .assistant, message: text)
         event.type = ConversationEvent.Kind.message
         event.usage = state.usage

@@ -40,6 +40,8 @@ struct TurnRunner: Sendable {
     let logger: Logger
     /// How often tools may be called in a turn.
     let toolRoundsMax: Int
+    /// How often a turn is begun again after its worker was lost, before it is given up.
+    let attemptsMax: Int
 
     /// How a run of a turn came out.
     enum Result {
@@ -86,6 +88,9 @@ struct TurnRunner: Sendable {
         if !turn.isResumed {
             producer.publishBuffered(.opening(of: turn, at: state.takePosition()))
         }
+        if turn.attempt > attemptsMax {
+            return try await fail(state, .attemptsExhausted(attemptsMax), claimsNext: claimsNext)
+        }
         if !state.isAdmitted, let refusal = try await admit(&state, turn: turn) {
             return try await fail(state, refusal, claimsNext: claimsNext)
         }
@@ -113,9 +118,8 @@ struct TurnRunner: Sendable {
             PolicyInput(
                 tenant: turn.key.tenantID,
                 personaID: turn.personaID,
-                action: "turn.run",
-                resource: ["session_id": .string(turn.key.sessionID)],
-                context: ["model_profile": .string(profile.name)]
+                action: .turnRun,
+                resource: ["model": .string(profile.model)]
             )
         )
         guard decision.isAllowed else { return .denied(decision.reason) }

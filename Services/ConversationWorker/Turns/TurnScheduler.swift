@@ -46,9 +46,14 @@ final class TurnScheduler: Service {
         }
     }
 
-    /// Takes up no further turn of any session; those that run come to their end.
-    func shutdown() async {
+    /// From now on no turn is followed by the next one of its session: other workers have room for it.
+    func stopFollowing() {
         state.withLock { $0.isClosing = true }
+    }
+
+    /// Takes up no further turn; those that run come to their end.
+    func shutdown() async {
+        stopFollowing()
         launched.finish()
     }
 

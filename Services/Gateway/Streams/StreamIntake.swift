@@ -73,3 +73,23 @@ struct StreamIntake: Service {
         return .delta(delta, at: position)
     }
 }
+
+/// The clients that follow streams, as far as a shutdown is concerned: their streams end, and they resume elsewhere.
+struct StreamFollowers: Service {
+    let name = "stream-followers"
+    private let hub: StreamHub
+    private let stopped = ReadinessGate()
+
+    init(hub: StreamHub) {
+        self.hub = hub
+    }
+
+    func run() async throws {
+        try? await stopped.wait()
+        hub.close()
+    }
+
+    func shutdown() async {
+        stopped.open()
+    }
+}
