@@ -25,17 +25,28 @@ struct BudgetStore: Sendable {
         _ scopes: BudgetScopes,
         reserved: [Int64]
     ) async throws -> (BudgetDecision, [ScopeUsage]) {
-        try await client.transaction(settings: Self.settings(scopes)) { transaction in
-            let results = try await transaction.batch([
-                (Self.lock, Self.parameters(scopes)), (Self.select, Self.parameters(scopes)),
-            ])
-            let usage = try Self.read(results.last)
-            let counted = zip(usage, reserved).map { ScopeUsage(used: $0.used + $1, limit: $0.limit) }
-            let decision = BudgetDecision.decide(amount, scopes: counted)
-            guard decision.allowed else { return (decision, usage) }
-            _ = try await transaction.query(Self.add, Self.parameters(scopes) + [.int(amount)])
-            return (decision, usage.map { ScopeUsage(used: $0.used + amount, limit: $0.limit) })
+        let results = try await client.batch(
+            settings: Self.settings(scopes),
+            [
+                (Self.lock, Self.parameters(scopes)),
+                (Self.add, Self.parameters(scopes) + [.int(amount), .intArray(reserved.map { $0 })]),
+                (Self.select, Self.parameters(scopes)),
+            ]
+        )
+        let isCharged = results[1].affectedRows > 0
+        let usage = try Self.read(results.last)
+        let before = zip(usage, reserved).map { usage, reserved in
+            ScopeUsage(used: usage.used - (isCharged ? amount : 0) + reserved, limit: usage.limit)
         }
+        let decision = BudgetDecision.decide(amount, scopes: before)
+        return (
+            BudgetDecision(
+                allowed: isCharged,
+                totalTokens: decision.totalTokens,
+                limitTokens: decision.limitTokens
+            ),
+            usage
+        )
     }
 
     private static func settings(_ scopes: BudgetScopes) -> [(String, String)] {
@@ -59,9 +70,20 @@ struct BudgetStore: Sendable {
         ON CONFLICT (tenant_id, persona_id, window_start) DO UPDATE SET used_tokens = b.used_tokens
         """
 
+    /// Charges all rows, or none when one would exceed its limit.
+    ///
+    /// All three statements go in one round trip, so that the
+    /// rows stay locked for no longer than the server needs.
     private static let add: PostgresStatement = """
         UPDATE budget_usage SET used_tokens = used_tokens + $4
-        WHERE tenant_id = $1 AND persona_id = ANY ($2::text[]) AND window_start = $3::text::date
+        WHERE tenant_id = $1 AND persona_id = ANY ($2::text[]) AND window_start = $3::text::date AND NOT EXISTS (
+            SELECT FROM unnest($2::text[], $5::bigint[]) AS p(id, reserved)
+            JOIN budget_usage b ON b.tenant_id = $1 AND b.persona_id = p.id AND b.window_start = $3::text::date
+            LEFT JOIN tenants t ON t.tenant_id = $1
+            LEFT JOIN personas s ON s.tenant_id = $1 AND s.persona_id = p.id
+            WHERE b.used_tokens::numeric + p.reserved + $4
+                > CASE WHEN p.id = '' THEN t.budget_tokens_per_day ELSE s.budget_tokens_per_day END
+        )
         """
 
     private static let select: PostgresStatement = """
