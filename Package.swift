@@ -79,7 +79,8 @@ let sharedModules: [Target] = [
     shared(
         "ServiceKit",
         [
-            "Configuration", "Domain", "EventBus", "EventLoop", "HTTPClient", "HTTPServer", "JSON", "Lifecycle", "Observability",
+            "Configuration", "Domain", "EventBus", "EventLoop", "HTTPClient", "HTTPServer", "JSON", "Lifecycle",
+            "Observability",
             "Policy", "Postgres", "Redis", "Store",
         ]
     ),

@@ -33,6 +33,7 @@ package struct StreamPosition: Sendable, Hashable, Comparable, CustomStringConve
 
     /// The index of the first event of an attempt.
     /// - Parameter attempt: From 1.
+    /// - Returns: The index, a multiple of ``attemptStride``.
     package static func firstIndex(ofAttempt attempt: Int) -> Int64 {
         Int64(max(attempt, 1) - 1) * attemptStride
     }

@@ -37,7 +37,9 @@ package final class TLSContext: @unchecked Sendable {
     }
 }
 
-/// TLS over one socket, which stays the caller's. Not to be used by two threads at once.
+/// TLS over one socket, which stays the caller's.
+///
+/// Not to be used by two threads at once.
 package final class TLSSession {
     /// What a read or write came to.
     package enum Outcome {

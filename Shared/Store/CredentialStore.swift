@@ -36,6 +36,7 @@ package final class CredentialStore: Sendable {
     /// Looks a key up by the hash of its secret.
     /// - Parameter hash: SHA-256 of the whole key in 64 hexadecimal digits.
     /// - Returns: nil when there is no such key, or it was revoked.
+    /// - Throws: `PostgresError`.
     package func credential(hash: String) async throws -> Credential? {
         let results = try await database.batch(
             settings: [("parley.key_hash", hash)],
@@ -55,6 +56,7 @@ package final class CredentialStore: Sendable {
     ///   - hash: SHA-256 of the whole key in 64 hexadecimal digits.
     ///   - credential: Whose it is.
     ///   - name: What the operator calls it.
+    /// - Throws: `PostgresError`.
     package func insert(hash: String, credential: Credential, name: String) async throws {
         _ = try await database.batch(
             settings: TenantScope.settings([credential.tenantID]),

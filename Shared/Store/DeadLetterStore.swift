@@ -26,6 +26,7 @@ package final class DeadLetterStore: Sendable {
     ///   - key: The record's key.
     ///   - reason: Why it could not be processed, without data of the record.
     ///   - payload: The record's value.
+    /// - Throws: `PostgresError`.
     package func insert(
         tenantID: String,
         topic: String,

@@ -49,6 +49,8 @@ package final class OutboxStore: Sendable {
     /// - Parameters:
     ///   - tenants: The tenants to look at.
     ///   - limit: The most events to return.
+    /// - Returns: The events, those of a session in the order in which they were made.
+    /// - Throws: `PostgresError`.
     package func due(tenants: [String], limit: Int) async throws -> [OutboxEvent] {
         if tenants.isEmpty { return [] }
         let results = try await database.batch(

@@ -16,6 +16,7 @@ package final class ReadStore: Sendable {
     ///   - tenantID: Its tenant.
     ///   - page: Which part, and in which order.
     /// - Returns: The events, or nil when the tenant has no such session.
+    /// - Throws: `PostgresError`.
     package func events(of sessionID: String, tenantID: String, page: HistoryPage) async throws -> [HistoryEvent]? {
         let bounds: [PostgresParameter] = [
             .text(tenantID), .text(sessionID), .int(page.after ?? 0), .int(page.before ?? Int64.max), .int(page.limit),
@@ -43,9 +44,14 @@ package final class ReadStore: Sendable {
     }
 
     /// The stream events after a position that can be told from what is stored: everything but deltas.
+    ///
     /// - Parameters:
+    ///   - sessionID: The session.
+    ///   - tenantID: Its tenant.
     ///   - position: The last event that the client has seen.
     ///   - limit: The most turns to go through.
+    /// - Returns: The events, in order.
+    /// - Throws: `PostgresError`.
     package func stream(
         of sessionID: String,
         tenantID: String,

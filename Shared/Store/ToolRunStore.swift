@@ -4,7 +4,7 @@ package import Postgres
 
 /// Which tool requests were taken, and what came of them: the executor's mark that an event was processed.
 package final class ToolRunStore: Sendable {
-    /// May a request be run?
+    /// Whether a request may be run.
     package enum Permission: Sendable, Equatable {
         /// Nobody has taken it: it is ours.
         case granted
@@ -53,6 +53,8 @@ package final class ToolRunStore: Sendable {
     ///   - request: The request.
     ///   - tenantID: Its tenant.
     ///   - timeout: How long the run may take; after it a run without an end counts as interrupted.
+    /// - Returns: Whether it may be run.
+    /// - Throws: `PostgresError`.
     package func begin(_ request: ToolRequest, tenantID: String, timeout: Duration) async throws -> Permission {
         let results = try await database.batch(
             settings: TenantScope.settings([tenantID]),

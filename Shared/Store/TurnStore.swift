@@ -134,6 +134,8 @@ package final class TurnStore: Sendable {
     /// - Parameters:
     ///   - tenants: The tenants to look at.
     ///   - limit: The most sessions to return.
+    /// - Returns: Their keys, without a turn.
+    /// - Throws: `PostgresError`.
     package func abandonedSessions(tenants: [String], limit: Int) async throws -> [TurnKey] {
         if tenants.isEmpty { return [] }
         let results = try await database.batch(
@@ -164,6 +166,8 @@ package final class TurnStore: Sendable {
     ///   - key: The turn.
     ///   - seq: The turn's place.
     ///   - limit: The most messages to return.
+    /// - Returns: The messages that were found.
+    /// - Throws: `PostgresError`.
     package func history(before key: TurnKey, seq: Int64, limit: Int) async throws -> [HistoryMessage] {
         let results = try await database.batch(
             settings: TenantScope.settings([key.tenantID]),

@@ -57,6 +57,7 @@ struct TurnRunner: Sendable {
     /// - Parameters:
     ///   - turn: The turn.
     ///   - claimsNext: Whether this worker takes the session's next turn when this one ends.
+    /// - Returns: How it came out.
     func run(_ turn: ClaimedTurn, claimsNext: Bool) async -> Result {
         let started = ContinuousClock.now
         var log = logger.with([.tenantID: .string(turn.key.tenantID), .turnID: .string(turn.key.turnID)])

@@ -23,7 +23,7 @@ struct IncomingMessage: Sendable {
     /// Reads a message, and says everything that is wrong with it at once.
     /// - Parameters:
     ///   - json: The client's JSON.
-    ///   - sessionID: The session, where the path names it.
+    ///   - pathSessionID: The session, where the path names it.
     /// - Throws: `Problem`.
     init(json: JSONValue, sessionID pathSessionID: String? = nil) throws {
         guard let object = json.objectValue else {

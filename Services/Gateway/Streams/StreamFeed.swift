@@ -22,6 +22,8 @@ struct StreamFeed: Sendable {
     /// - Parameters:
     ///   - position: The last event that the client has seen.
     ///   - send: Sends one event to the client.
+    /// - Returns: How the stream ended.
+    /// - Throws: `PostgresError`, or what `send` threw.
     func run(after position: StreamPosition, send: (StreamEvent) async throws -> Void) async throws -> End {
         // Following begins before the database is read, so that nothing can fall between the two.
         guard let subscription = hub.subscribe(to: key) else { return .full }

@@ -9,6 +9,7 @@ enum OutboxSQL {
         """
 
     /// Takes rows whose time has come, and puts them off for another deadline, so that several relays share the work.
+    ///
     /// $1 tenants, $2 deadline in milliseconds, $3 limit.
     static let due: PostgresStatement = """
         UPDATE outbox o

@@ -53,7 +53,9 @@ enum ReadSQL {
         ) t
         """
 
-    /// Turns with the last event of those that are over. $3 first seq, $4 limit.
+    /// Turns with the last event of those that are over.
+    ///
+    /// $3 first seq, $4 limit.
     static let streamTurns: PostgresStatement = .init(
         """
         SELECT t.turn_id, t.seq, t.status, t.attempt, t.stream_next, t.error_code, t.error_message,

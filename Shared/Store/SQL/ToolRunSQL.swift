@@ -55,7 +55,9 @@ enum ToolRunSQL {
         FROM tool_runs WHERE tenant_id = $1 AND event_id = $2
         """
 
-    /// Queues a call that came in directly. $6 republish deadline in milliseconds.
+    /// Queues a call that came in directly.
+    ///
+    /// $6 republish deadline in milliseconds.
     static let request: PostgresStatement = """
         INSERT INTO outbox (tenant_id, topic, event_id, session_id, payload, traceparent, goes_when, publish_at)
         VALUES ($1, 'tool.requests', $2, $3, $4, $5, 'processed', now() + $6::bigint * interval '1 millisecond')

@@ -11,7 +11,9 @@ enum TurnSQL {
         c.stream_next, c.delta_next, c.input_tokens, c.output_tokens, c.traceparent, c.created_at, e.message
         """
 
-    /// Takes the first unfinished turn of each session, if nobody holds it. $3 owner, $4 lease in milliseconds.
+    /// Takes the first unfinished turn of each session, if nobody holds it.
+    ///
+    /// $3 owner, $4 lease in milliseconds.
     ///
     /// Runs after ``AcceptSQL/lockSessions`` in the same transaction: only so can a turn that was accepted while its
     /// predecessor was being completed not be overlooked by both.
@@ -81,7 +83,9 @@ enum TurnSQL {
             AND t.session_id = i.session_id AND t.lease_epoch = i.epoch) = 1
         """
 
-    /// Queues the events that follow from a turn. $11 is the republish deadline in milliseconds.
+    /// Queues the events that follow from a turn.
+    ///
+    /// $11 is the republish deadline in milliseconds.
     static let insertOutbox: PostgresStatement = """
         INSERT INTO outbox
             (tenant_id, topic, event_id, session_id, payload, traceparent, goes_when, position, publish_at)
@@ -107,6 +111,7 @@ enum TurnSQL {
         """
 
     /// Records the answers of tools; a turn that waits for no more is taken up again under a new epoch.
+    ///
     /// $6 owner, $7 lease in milliseconds.
     static let recordResults: PostgresStatement = .init(
         """
@@ -196,7 +201,9 @@ enum TurnSQL {
             SET used_tokens = b.used_tokens + excluded.used_tokens
         """
 
-    /// Prolongs leases. $5 owner, $6 lease in milliseconds.
+    /// Prolongs leases.
+    ///
+    /// $5 owner, $6 lease in milliseconds.
     ///
     /// Returns the turns that are still held.
     static let heartbeat: PostgresStatement = """
@@ -208,6 +215,7 @@ enum TurnSQL {
         """
 
     /// Sessions whose first unfinished turn nobody works on: its lease ran out, or it was accepted and never taken.
+    ///
     /// $1 tenants, $2 age in milliseconds from which an accepted turn counts as forgotten, $3 limit.
     static let abandoned: PostgresStatement = """
         SELECT tenant_id, session_id FROM (
