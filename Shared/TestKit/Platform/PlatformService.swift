@@ -1,0 +1,70 @@
+import HTTPClient
+
+/// One of the platform's own executables, started by a test.
+package final class PlatformService: Sendable {
+    /// The executable's name.
+    package let program: String
+    /// The port of its HTTP endpoints on 127.0.0.1; the same after a restart.
+    package let port: UInt16
+    private let server: ServerProcess
+    private let logPath: String
+
+    /// Prepares a service; it is not started.
+    ///
+    /// - Parameters:
+    ///   - program: The executable product.
+    ///   - environment: Its settings, without the port.
+    ///   - pool: Asks whether it is ready.
+    init(_ program: String, environment: [String: String], pool: HTTPClientPool) throws {
+        let path = try BuiltProducts.path(program)
+        let port = try freePort()
+        let logPath = TemporaryFolder.shared.uniquePath(program, suffix: ".log")
+        self.program = program
+        self.port = port
+        self.logPath = logPath
+        var configuration = ChildProcess.Configuration()
+        configuration.environment = environment.merging(["PARLEY_HTTP_PORT": "\(port)"]) { _, new in new }
+        configuration.workingDirectory = PackageRoot.path
+        configuration.logPath = logPath
+        server = ServerProcess(
+            name: program,
+            launch: { [configuration] in try ChildProcess.launch(path, [], configuration) },
+            isReady: {
+                var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/readyz")
+                request.timeout = .seconds(5)
+                return try await pool.send(request).status == 200
+            }
+        )
+    }
+
+    /// The process that runs now, or ran last; nil before the first start.
+    package var process: ChildProcess? { server.process }
+
+    /// Whether it runs.
+    package var isRunning: Bool { server.process?.isRunning ?? false }
+
+    /// Everything it logged, over all restarts.
+    package var log: String { server.process?.log(bytesMax: 64 << 20) ?? "" }
+
+    /// Starts it and waits until it says that it is ready.
+    package func start() async throws {
+        try await server.start(timeout: .seconds(60))
+    }
+
+    /// Kills it (SIGKILL) and waits until it is gone.
+    package func kill9() async throws {
+        try await server.kill9()
+    }
+
+    /// Asks it to end (SIGTERM) and waits for how it ends, longer than its own deadline is.
+    package func terminate() async throws -> ChildProcess.Exit {
+        guard let process = server.process else { throw TestKitError(.startFailed, "\(program) was never started") }
+        return try await process.terminate(deadline: .seconds(40))
+    }
+
+    /// Asks it to end, and starts it again at the same port.
+    package func restart() async throws {
+        if isRunning { _ = try await terminate() }
+        try await start()
+    }
+}
