@@ -1,5 +1,5 @@
-/// Reads settings from an environment, notes what is wrong and what each setting means, and goes on, so that an operator
-/// hears of everything at once.
+/// Reads settings from an environment, notes what is wrong and what each setting means, and goes on, so that an
+/// operator hears of everything at once.
 ///
 /// ```swift
 /// var reader = EnvironmentReader(ProcessEnvironment.current())

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Turns signals of the process into a stream.
 ///
-/// A handler writes the signal's number into a pipe and a dispatch source reads it. Ignoring the signal instead would be
-/// passed on to child processes, which then could not be ended with it; handlers are not.
+/// A handler writes the signal's number into a pipe and a dispatch source reads it. Ignoring the signal instead would
+/// be passed on to child processes, which then could not be ended with it; handlers are not.
 package enum ProcessSignals {
     /// The end that the handler writes to; -1 until the first stream is made.
     private static let pipeEnd = Atomic<Int32>(-1)

@@ -13,8 +13,8 @@ package enum ExitReason: Int32, Sendable {
     case interrupted = 130
 }
 
-/// Runs the parts of a process: starts them in order and, on SIGTERM or SIGINT, stops them in reverse order, each after the
-/// one before it has ended.
+/// Runs the parts of a process: starts them in order and, on SIGTERM or SIGINT, stops them in reverse order, each
+/// after the one before it has ended.
 ///
 /// List services so that each comes after those it needs: the listener last, so that intake stops first. Past the
 /// deadline all that still runs is cancelled, and what ignores that does not keep the process: it exits.

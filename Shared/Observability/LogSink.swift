@@ -11,8 +11,8 @@ package protocol LogSink: Sendable {
 
 /// Writes lines to a file descriptor, each with one `write(2)` call.
 ///
-/// Lines are no longer than `PIPE_BUF`, so that lines of several threads do not mix on a pipe either. A line that cannot be
-/// written (the reader is gone, the disk is full) is dropped and counted: logging never stops the work.
+/// Lines are no longer than `PIPE_BUF`, so that lines of several threads do not mix on a pipe either. A line that
+/// cannot be written (the reader is gone, the disk is full) is dropped and counted: logging never stops the work.
 package final class FileDescriptorSink: LogSink {
     /// The process's standard error.
     package static let standardError = FileDescriptorSink(descriptor: STDERR_FILENO)

@@ -7,7 +7,8 @@ extension PolicyDecision {
     /// The document that policies answer with, as a path below `data`.
     package static let documentPath = "parley.authz.decision"
 
-    /// Reads `{"allow": bool, "reason": string, "obligations": {…}}`; nil, an undefined result, and any other shape deny.
+    /// Reads `{"allow": bool, "reason": string, "obligations": {…}}`; nil, an undefined result, and any other shape
+    /// deny.
     package init(result: JSONValue?) {
         guard let result else {
             self.init(deniedBecause: .undefined, reason: "the policies say nothing about this action")

@@ -1,7 +1,7 @@
 /// A dictionary with a limit: past it, the entry that was used longest ago goes.
 ///
-/// Entries are in one array and linked in the order of their use by positions in it, so that each operation takes the same
-/// short time however many there are.
+/// Entries are in one array and linked in the order of their use by positions in it, so that each operation takes the
+/// same short time however many there are.
 struct LeastRecentlyUsed<Key: Hashable, Value> {
     private struct Node {
         let key: Key

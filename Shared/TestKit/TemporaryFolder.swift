@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// The folder in which all servers of this test process keep their files; it is gone when the process is, however it ends.
+/// The folder in which all servers of this test process keep their files; it is gone when the process is, however it
+/// ends.
 ///
 /// A small shell process waits on a pipe for this process to end, because a crash runs no code of ours.
 package final class TemporaryFolder: Sendable {

@@ -1,0 +1,187 @@
+import Testing
+
+/// Each check passes what keeps its rule and finds what breaks it.
+@Suite struct ChecksTests {
+    private typealias Check = (SourceFile) -> [Violation]
+
+    private func lines(_ check: Check, _ text: String, path: String = "Shared/A/File.swift") -> [Int] {
+        check(SourceFile(path: path, text: text)).map(\.line)
+    }
+
+    private func repeated(_ line: String, _ count: Int) -> String {
+        String(repeating: line + "\n", count: count)
+    }
+
+    @Test func fileLength() {
+        #expect(lines(SizeChecks.fileLength, repeated("a", 500)).isEmpty)
+        #expect(lines(SizeChecks.fileLength, repeated("a", 501)) == [0])
+        #expect(lines(SizeChecks.fileLength, repeated("a", 501), path: "Shared/A/long.md").isEmpty)
+    }
+
+    @Test func lineLength() {
+        let fits = String(repeating: "é", count: 120)
+        #expect(lines(SizeChecks.lineLength, fits).isEmpty)
+        #expect(lines(SizeChecks.lineLength, "a\n" + fits + "x") == [2])
+    }
+
+    @Test func functionLength() {
+        func function(_ count: Int) -> String {
+            "struct A {\n    func f(\n        _ a: () -> Void = {}\n    ) {\n" + repeated("        a()", count - 4)
+                + "    }\n}\n"
+        }
+        #expect(lines(SizeChecks.functionLength, function(70)).isEmpty)
+        #expect(lines(SizeChecks.functionLength, function(71)) == [2])
+        let hidden =
+            "func f() {\n    // {\n    let a = \"{ \\(\"}\") {\"\n    let b = /{/\n}\n" + repeated("let a = 1", 80)
+        #expect(lines(SizeChecks.functionLength, hidden).isEmpty)
+        let proto =
+            "protocol P {\n    func f() async throws -> Int\n    func g()\n}\nstruct B {\n" + repeated("let a = 1", 80)
+            + "}"
+        #expect(lines(SizeChecks.functionLength, proto).isEmpty)
+        #expect(lines(SizeChecks.functionLength, "    package init(a: Int) {\n" + repeated("x", 80) + "}") == [1])
+    }
+
+    @Test func recipeLength() {
+        let makefile = "a:\n" + repeated("\techo", 5) + "\nb:\n" + repeated("\techo", 5)
+        #expect(lines(SizeChecks.recipeLength, makefile, path: "Makefile").isEmpty)
+        #expect(lines(SizeChecks.recipeLength, makefile + "\techo\n", path: "Makefile") == [8])
+    }
+
+    @Test func cImports() {
+        let text = "import Glibc\npackage import CCurl\n// import CCurl\n"
+        #expect(lines(CodeChecks.cImports, text, path: "Shared/HTTPClient/A.swift").isEmpty)
+        #expect(lines(CodeChecks.cImports, text, path: "Shared/HTTPClientToo/A.swift") == [2])
+        #expect(lines(CodeChecks.cImports, "import CSystem", path: "Shared/EventLoop/A.swift").isEmpty)
+    }
+
+    @Test func environment() {
+        let text = "let a = getenv(\"A\")\nlet b = ProcessInfo.processInfo.environment\n// getenv\nlet environment = 1"
+        #expect(lines(CodeChecks.environment, text) == [1, 2])
+        #expect(lines(CodeChecks.environment, text, path: "Shared/A/File+Environment.swift").isEmpty)
+        #expect(lines(CodeChecks.environment, text, path: "Shared/Configuration/A.swift").isEmpty)
+    }
+
+    @Test func sleeps() {
+        let text =
+            "func sleep(until: Int) {}\ntry await Task.sleep(for: .seconds(1))\n"
+            + "usleep(1)\nsleep(1)\nlet s = \"sleep(1)\""
+        #expect(lines(CodeChecks.sleeps, text, path: "Tests/Unit/A/A.swift") == [2, 3, 4])
+        #expect(lines(CodeChecks.sleeps, text, path: "Tests/Integration/A/A.swift").isEmpty)
+    }
+
+    @Test func crashes() {
+        let text = "fatalError(\"x\")\nlet a = try! f()\nlet b = c as! D\nlet e = try? f() as? G\n// fatalError("
+        #expect(lines(CodeChecks.crashes, text) == [1, 2, 3])
+        #expect(lines(CodeChecks.crashes, text, path: "Tests/Unit/A/A.swift").isEmpty)
+    }
+
+    @Test func unstructuredTasks() {
+        let text = """
+            // unstructured: it outlives the call
+            // by design.
+            let a = Task { work() }
+            let b = Task { work() }
+            Task.detached { work() }
+            Task(priority: .low) { work() }
+            Task<Void, Never> { work() }
+            try await Task.sleep(for: .seconds(1))
+            group.addTask { work() }
+            let c: Task<Void, Never>
+            func f() -> Task<Void, Never> {
+            var d: Task<Void, Never> { c }
+            return Task { work() }
+            """
+        #expect(lines(CodeChecks.unstructuredTasks, text) == [4, 5, 6, 7, 13])
+    }
+
+    @Test func stateMachines() {
+        let path = "Shared/A/DoorStateMachine.swift"
+        let good = "struct DoorStateMachine {\n    // never await here\n    mutating func open() -> Action { .none }\n}"
+        #expect(lines(CodeChecks.stateMachines, good, path: path).isEmpty)
+        #expect(lines(CodeChecks.stateMachines, good + "\nimport CCurl\nlet a = await f()", path: path) == [5, 6])
+        #expect(lines(CodeChecks.stateMachines, "await f()", path: "Shared/A/Door.swift").isEmpty)
+    }
+
+    @Test func stateMachineTests() {
+        let machine = SourceFile(path: "Shared/A/DoorStateMachine.swift", text: "")
+        let tests = SourceFile(path: "Tests/Unit/A/DoorStateMachineTests.swift", text: "")
+        #expect(CodeChecks.stateMachineTests([machine, tests]).isEmpty)
+        #expect(CodeChecks.stateMachineTests([machine]).count == 1)
+    }
+
+    @Test func docComments() {
+        let good = """
+            package import Glibc
+            /// A thing.
+            @frozen
+            package struct A {
+                /// A number.
+                package private(set) var a = 1
+                /// A call.
+                @available(
+                    *,
+                    deprecated
+                )
+                package static func f() {}
+                func internalCall() {}
+            }
+            let text = "package func f()"
+            """
+        #expect(lines(CodeChecks.docComments, good).isEmpty)
+        let bad =
+            "package struct A {\n    // Not a doc comment.\n    package let a = 1\n"
+            + "    public init() {}\n    package final class B {}\n}"
+        #expect(lines(CodeChecks.docComments, bad) == [1, 3, 4, 5])
+        #expect(lines(CodeChecks.docComments, bad, path: "Tests/Unit/A/A.swift").isEmpty)
+    }
+
+    @Test func unfinishedWork() {
+        #expect(lines(TextChecks.unfinishedWork, "let todo = 1 // all done\nlet TODOS = 2").isEmpty)
+        #expect(lines(TextChecks.unfinishedWork, "ok\n// TO" + "DO: later\n# FIX" + "ME", path: "a.sh") == [2, 3])
+    }
+
+    @Test func machinePaths() {
+        let good = "a https://example.com/home/x and Tests/tmp/x and /tmp itself and \"\\(folder)/work/x\""
+        #expect(lines(TextChecks.machinePaths, good, path: "README.md").isEmpty)
+        #expect(lines(TextChecks.machinePaths, "x\nsee `/work/main/x`\n(/home/me/)", path: "README.md") == [2, 3])
+        #expect(lines(TextChecks.machinePaths, "let a = \"/tmp/x\"") == [1])
+    }
+
+    @Test func links() {
+        let other = SourceFile(path: "docs/B.md", text: "# The `title`, here\n## Twice\n## Twice\n```\n# not one\n```")
+        let text = """
+            # Top
+            [a](docs/B.md) [b](docs/B.md#the-title-here) [c](https://x.y/z) [d](#top) [e](docs/B.md#twice-1)
+            [f](docs/C.md)
+            [g](docs/B.md#not-one)
+            [h](#bottom)
+            `[i](nowhere)`
+            """
+        let file = SourceFile(path: "README.md", text: text)
+        let documents = ["README.md": file, "docs/B.md": other]
+        let found = TextChecks.links(file, documents: documents) { documents[$0] != nil }
+        #expect(found.map(\.line) == [3, 4, 5])
+        #expect(TextChecks.resolve("../x/./y.md", from: "docs/a/B.md") == "docs/x/y.md")
+    }
+
+    @Test func schemaExamples() {
+        let good = ["Schemas/events/a.json", "Schemas/examples/a/valid/1.json", "Schemas/examples/a/invalid/1.json"]
+        #expect(TextChecks.schemaExamples(good).isEmpty)
+        #expect(TextChecks.schemaExamples(Array(good.dropLast())).count == 1)
+        #expect(TextChecks.schemaExamples([good[0], "Schemas/examples/b/valid/1.json"]).count == 2)
+    }
+
+    @Test(arguments: [
+        ("a // b\nc", "a     \nc"),
+        ("a /* b /* c */ d */ e", "a                   e"),
+        (#"f("a\"b", 1)"#, #"f("    ", 1)"#),
+        (#"f("a\(g("b)"))c", 1)"#, #"f("            ", 1)"#),
+        ("#\"a\"b\\(c)\"# d", "#\"       \"# d"),
+        ("\"\"\"\na \"b\" {\n\"\"\" c", "\"\"\"\n       \n\"\"\" c"),
+        ("x = /a\"{/ + b", "x =       + b"),
+        ("a / b / \"c\"", "a / b / \" \""),
+    ])
+    func masksWhatIsNotCode(text: String, code: String) {
+        #expect(SwiftMask.code(of: text) == code)
+    }
+}
