@@ -5,7 +5,7 @@ import Observability
 extension HTTPConnection {
     /// A head is complete: the handler starts, while the body may still come.
     func begin() {
-        exchange = Exchange(rateStart: now)
+        exchange = Exchange(number: exchange.number + 1, rateStart: now)
         isTimingHead = false
         exchange.isActive = true
         exchange.messageIsComplete = false
@@ -23,7 +23,7 @@ extension HTTPConnection {
             method: parser.method,
             target: parser.target,
             headers: parser.headers,
-            body: HTTPRequestBody(connection: self),
+            body: HTTPRequestBody(connection: self, exchange: exchange.number),
             remoteAddress: remoteAddress
         )
         server.tasks += 1
@@ -108,21 +108,22 @@ extension HTTPConnection {
         _ response: HTTPResponse,
         _ write: @Sendable (HTTPBodyWriter) async throws -> Void
     ) async {
-        let hasBody = await onLoop {
-            guard !self.isClosed, !self.exchange.hasResponded else { return false }
+        let (hasBody, number) = await onLoop {
+            let number = self.exchange.number
+            guard !self.isClosed, !self.exchange.hasResponded else { return (false, number) }
             self.exchange.hasResponded = true
             if self.exchange.isHTTP10 { self.exchange.keepsAlive = false }
             self.enqueue(self.head(of: response, length: nil))
-            if self.exchange.isHead || HTTPResponseHead.hasNoBody(response.status) { return false }
+            if self.exchange.isHead || HTTPResponseHead.hasNoBody(response.status) { return (false, number) }
             self.exchange.isStreaming = true
             self.exchange.sendsChunks = !self.exchange.isHTTP10
             if self.peerSendsNoMore { self.task?.cancel() }
-            return true
+            return (true, number)
         }
         var isWhole = true
         if hasBody {
             do {
-                try await write(HTTPBodyWriter(connection: self))
+                try await write(HTTPBodyWriter(connection: self, exchange: number))
             } catch {
                 isWhole = false
                 if !(error is CancellationError), !(error is HTTPConnectionError) {
@@ -153,7 +154,7 @@ extension HTTPConnection {
             markDirty()
             return
         }
-        exchange = Exchange(rateStart: now)
+        exchange = Exchange(number: exchange.number, rateStart: now)
         deadline = now + configuration.keepAliveTimeout
         parseInput()
         if !exchange.isActive, !isClosed, isReadable { readInput() }

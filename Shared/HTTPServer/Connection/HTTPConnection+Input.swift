@@ -152,9 +152,10 @@ extension HTTPConnection {
 
     // MARK: The body, for the handler
 
-    func collectBody(bytesMax: Int) async throws -> [UInt8] {
+    func collectBody(bytesMax: Int, exchange number: Int) async throws -> [UInt8] {
         while true {
             let (isOver, failed, count) = await onLoop {
+                if self.exchange.number != number { return (true, true, 0) }
                 self.exchange.isCollecting = true
                 self.askForBody()
                 return (self.exchange.messageIsComplete, self.exchange.bodyFailed, self.exchange.body.count)
@@ -170,9 +171,10 @@ extension HTTPConnection {
         }
     }
 
-    func nextBodyPiece() async throws -> [UInt8]? {
+    func nextBodyPiece(exchange number: Int) async throws -> [UInt8]? {
         while true {
-            let (piece, isOver, failed) = await onLoop {
+            let (piece, isOver, failed): ([UInt8], Bool, Bool) = await onLoop {
+                if self.exchange.number != number { return ([], true, true) }
                 self.askForBody()
                 let piece = self.takeBody()
                 if !piece.isEmpty, self.isReadable { self.readInput() }

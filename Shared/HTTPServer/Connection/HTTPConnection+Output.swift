@@ -47,9 +47,11 @@ extension HTTPConnection {
     }
 
     /// Sends a piece of a streamed body.
-    func writeBodyPiece(_ bytes: [UInt8]) async throws {
+    func writeBodyPiece(_ bytes: [UInt8], exchange number: Int) async throws {
         let (isOver, isFull) = await onLoop {
-            if self.isClosed || self.peerSendsNoMore || !self.exchange.isStreaming { return (true, false) }
+            if self.isClosed || self.peerSendsNoMore || !self.exchange.isStreaming || self.exchange.number != number {
+                return (true, false)
+            }
             if !bytes.isEmpty { self.enqueue(self.exchange.sendsChunks ? Self.chunk(bytes) : bytes) }
             return (false, self.isFull)
         }

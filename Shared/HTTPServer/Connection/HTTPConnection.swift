@@ -10,6 +10,8 @@ final class HTTPConnection: @unchecked Sendable {
 
     /// The present request and its answer.
     struct Exchange {
+        /// Its number on this connection: a body or writer that a handler has kept is of no use in a later exchange.
+        var number = 0
         var isActive = false
         var messageIsComplete = true
         var keepsAlive = true
@@ -153,7 +155,12 @@ final class HTTPConnection: @unchecked Sendable {
         isLingering = true
         transport.closeSending()
         deadline = now + Self.lingerTimeout
-        if peerSendsNoMore { kill() }
+        if isReadable {
+            // Closing with unread bytes would be a reset, also when the end is behind them.
+            readInput()
+        } else if peerSendsNoMore {
+            kill()
+        }
     }
 
     /// Ends the connection at once.

@@ -63,6 +63,7 @@ package struct HTTPRequest: Sendable {
 /// The body of a request.
 package struct HTTPRequestBody: Sendable {
     let connection: HTTPConnection
+    let exchange: Int
 
     /// The whole body; the server's limit bounds it.
     /// - Parameter limit: A smaller limit, in bytes; default none.
@@ -70,13 +71,13 @@ package struct HTTPRequestBody: Sendable {
     /// - Throws: ``HTTPConnectionError/closed`` when the body does not come (the server has then answered by itself, or
     ///   there is nobody to answer), ``HTTPConnectionError/bodyTooLarge(bytesMax:)`` over `limit`.
     package func collect(_ limit: Int = .max) async throws -> [UInt8] {
-        try await connection.collectBody(bytesMax: limit)
+        try await connection.collectBody(bytesMax: limit, exchange: exchange)
     }
 
     /// The next piece of the body; nil after the last.
     /// - Returns: What has come since the last call; while nobody asks the client is made to wait.
     /// - Throws: ``HTTPConnectionError/closed`` when the rest does not come.
     package func next() async throws -> [UInt8]? {
-        try await connection.nextBodyPiece()
+        try await connection.nextBodyPiece(exchange: exchange)
     }
 }

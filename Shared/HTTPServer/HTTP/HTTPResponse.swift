@@ -98,10 +98,11 @@ package typealias HTTPHandler = @Sendable (HTTPRequest) async throws -> HTTPResp
 /// Where a streamed body goes.
 package struct HTTPBodyWriter: Sendable {
     let connection: HTTPConnection
+    let exchange: Int
 
     /// Sends a piece; waits while the client is slow.
     /// - Throws: ``HTTPConnectionError/closed`` when the client has gone.
     package func write(_ bytes: [UInt8]) async throws {
-        try await connection.writeBodyPiece(bytes)
+        try await connection.writeBodyPiece(bytes, exchange: exchange)
     }
 }

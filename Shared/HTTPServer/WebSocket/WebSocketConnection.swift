@@ -105,7 +105,9 @@ package final class WebSocketConnection: @unchecked Sendable {
 
     /// Whether the client must wait.
     var isPaused: Bool {
-        inbox.count >= Self.inboxMax || inboxBytes >= connection.configuration.highWaterBytes
+        // Behind its own close the server waits for the client's alone.
+        if hasSentClose { return false }
+        return inbox.count >= Self.inboxMax || inboxBytes >= connection.configuration.highWaterBytes
     }
 
     func feed(_ bytes: UnsafeBufferPointer<UInt8>) {
@@ -117,6 +119,8 @@ package final class WebSocketConnection: @unchecked Sendable {
 
     private func handle(_ input: WebSocketInput) {
         switch input {
+        case .text where hasSentClose, .binary where hasSentClose:
+            break
         case .text(let bytes):
             inboxBytes += bytes.count
             inbox.append(.text(String(decoding: bytes, as: UTF8.self)))
@@ -157,6 +161,7 @@ package final class WebSocketConnection: @unchecked Sendable {
         sendClose(code: code, reason: reason)
         closeDeadline = connection.now + connection.configuration.webSocketCloseTimeout
         connection.writeWaiters.wakeAll()
+        if connection.isReadable { connection.readInput() }
     }
 
     private func sendClose(code: UInt16?, reason: String) {
