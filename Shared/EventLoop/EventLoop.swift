@@ -8,8 +8,8 @@ import Synchronization
 /// a handler is told once that its descriptor became ready, and must read or write until the kernel says that it would
 /// block. Without events, work and timers the thread sleeps; the wait is computed from the next timer.
 ///
-/// From any thread: ``start(name:)``, ``execute(_:)``, ``stop()``, ``executor`` and ``isOnLoop``. All else is used on the
-/// loop's thread only.
+/// From any thread: ``start(name:)``, ``execute(_:)``, ``stop()``, ``executor`` and ``isOnLoop``. All else is used on
+/// the loop's thread only.
 package final class EventLoop: @unchecked Sendable {
     // Unchecked, because all state but the executor's and `isStopped` is touched by the loop's thread alone.
 

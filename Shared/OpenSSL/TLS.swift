@@ -15,7 +15,8 @@ package struct TLSError: Error, Sendable, CustomStringConvertible {
 
 /// The certificate and settings of a TLS server: TLS 1.2 and 1.3, HTTP/1.1 by ALPN.
 package final class TLSContext: @unchecked Sendable {
-    // Unchecked, because OpenSSL counts the references of a context under its own lock and it is not changed after init.
+    // Unchecked, because OpenSSL counts the references of a context under its own lock, and it is not changed after
+    // init.
     fileprivate let context: OpaquePointer
 
     /// Loads certificate chain and key from PEM files.

@@ -5,8 +5,8 @@ import Testing
 
 /// The cases of the Autobahn test suite, driven by kosoku against an echo server of ours.
 ///
-/// Groups: 1 framing, 2 pings, 3 reserved bits, 4 opcodes, 5 fragmentation, 6 UTF-8, 7 close, 10 miscellaneous. Groups 9
-/// (messages up to 16 MB) and 12 and 13 (compression, which is not spoken) are left out.
+/// Groups: 1 framing, 2 pings, 3 reserved bits, 4 opcodes, 5 fragmentation, 6 UTF-8, 7 close, 10 miscellaneous. Groups
+/// 9 (messages up to 16 MB) and 12 and 13 (compression, which is not spoken) are left out.
 @Suite(.timeLimit(.minutes(3)))
 struct WebSocketAutobahnTests {
     private struct CaseResult: Decodable {
