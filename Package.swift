@@ -123,6 +123,16 @@ let services: [Target] = [
     ),
 ]
 
+/// What `make bench` runs: an executable, because it is built for release and no test.
+let benchmarks: [Target] = [
+    .executableTarget(
+        name: "parley-bench",
+        dependencies: ["Domain", "EventLoop", "HTTPClient", "JSON", "TestKit"],
+        path: "Tests/Performance/Benchmark",
+        swiftSettings: strict
+    )
+]
+
 let testTargets: [Target] = [
     tests("Unit", "JSONTests", ["JSON"]),
     tests("Unit", "JSONSchemaTests", ["JSONSchema", "JSON"]),
@@ -165,6 +175,6 @@ let testTargets: [Target] = [
 
 let package = Package(
     name: "parley",
-    targets: cLibraries + sharedModules + services + testTargets,
+    targets: cLibraries + sharedModules + services + benchmarks + testTargets,
     cLanguageStandard: .c2x
 )

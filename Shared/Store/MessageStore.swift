@@ -152,9 +152,9 @@ package final class MessageStore: Sendable {
         ]
         var statements: [(PostgresStatement, [PostgresParameter])] = []
         if mayRepeat { statements.append((AcceptSQL.lockSessions, [tenants, sessions])) }
-        statements.append((AcceptSQL.accept, accept))
+        statements.append((mayRepeat ? AcceptSQL.acceptOnce : AcceptSQL.accept, accept))
         let results = try await database.batch(
-            settings: TenantScope.settings(requests.map(\.tenantID)),
+            settings: TenantScope.settings(requests.map(\.tenantID)) + AcceptSQL.settings,
             statements
         )
         var outcomes = [Outcome](repeating: .decided(.duplicate), count: requests.count)

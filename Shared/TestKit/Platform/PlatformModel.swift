@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 import Synchronization
 
 /// The model of a ``Platform``: a scripted server that many tests share, each with answers of its own.

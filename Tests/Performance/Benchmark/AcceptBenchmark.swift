@@ -1,0 +1,93 @@
+import TestKit
+
+/// Messages that are accepted, durable before their 200, against plain inserts of such rows by pgbench.
+enum AcceptBenchmark {
+    private static let connections = 64
+    private static let sessions = 4000
+    private static let seconds = 8
+    private static let rounds = 3
+
+    /// Measures in turns, because a machine's speed drifts, and reports the median of the ratios.
+    static func run(_ report: inout Report) async throws {
+        var options = PlatformOptions()
+        options.startsWorker = false
+        options.startsExecutor = false
+        options.environment = BenchmarkSettings.environment
+        // Nobody works here: what counts is how fast messages become durable.
+        options.environment["PARLEY_SESSION_OPEN_TURNS_MAX"] = "1000000"
+        try await withOwnPlatform(options) { platform in
+            try await platform.sql(
+                """
+                CREATE TABLE bench_messages (event_id text PRIMARY KEY, session_id text NOT NULL, message text NOT NULL,
+                created_at timestamptz NOT NULL DEFAULT now())
+                """
+            )
+            guard let key = platform.client.key else { throw BenchmarkError("the platform has no key") }
+            var ratios: [Double] = []
+            var ours: [Double] = []
+            var theirs: [Double] = []
+            for _ in 0..<rounds {
+                let inserts = try await pgbench(platform)
+                let load = try await AcceptLoad.run(
+                    port: platform.gateway.port,
+                    key: key,
+                    connections: connections,
+                    sessions: sessions,
+                    duration: .seconds(seconds)
+                )
+                guard load.refused == 0 else { throw BenchmarkError("\(load.refused) messages were not accepted") }
+                ours.append(load.perSecond)
+                theirs.append(inserts)
+                ratios.append(load.perSecond / inserts)
+            }
+            let ratio = median(ratios)
+            report.add(
+                "accepted messages/s at 64 connections",
+                "\(median(ours).rounded(to: 0)), \(ratio.rounded(to: 2)) × pgbench's \(median(theirs).rounded(to: 0))",
+                bar: "≥ 1.0 × pgbench",
+                isMet: ratio >= 1
+            )
+        }
+    }
+
+    private static func pgbench(_ platform: Platform) async throws -> Double {
+        let script = try TemporaryFile.write(
+            """
+            \\set session random(1, \(sessions))
+            INSERT INTO bench_messages (event_id, session_id, message)
+            VALUES (gen_random_uuid()::text, 'accept-' || :session, '\(Workload.message)');
+            """
+        )
+        let database = platform.database
+        let result = try await ChildProcess.run(
+            try Programs.find("pgbench"),
+            [
+                "-n", "-M", "prepared", "-c", "\(connections)", "-j", "2", "-T", "\(seconds)", "-f", script,
+                "-h", database.socketDirectory, "-p", "\(database.port)", "-U", database.user, database.database,
+            ]
+        )
+        let line = result.standardOutput.split(separator: "\n").first { $0.hasPrefix("tps = ") }
+        guard let number = line?.dropFirst(6).prefix(while: { $0.isNumber || $0 == "." }), let tps = Double(number)
+        else {
+            throw BenchmarkError("pgbench did not say how fast it was: \(result.standardError)")
+        }
+        return tps
+    }
+}
+
+/// The middle one of some numbers.
+func median(_ numbers: [Double]) -> Double {
+    let sorted = numbers.sorted()
+    return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+}
+
+/// Settings of the platform that is measured: those of the local stack, without the tests' short deadlines.
+enum BenchmarkSettings {
+    static let environment = [
+        "PARLEY_LOG_LEVEL": "warning",
+        "PARLEY_LEASE_DURATION": "3s",
+        "PARLEY_REPUBLISH_AFTER": "5s",
+        "PARLEY_DATABASE_POOL_SIZE": "16",
+        "PARLEY_TOPIC_PARTITIONS": "8",
+    ]
+}

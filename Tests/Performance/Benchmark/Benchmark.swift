@@ -1,0 +1,56 @@
+import Glibc
+import TestKit
+
+/// `make bench`: what the platform does on this machine, each number beside one that was measured in the same run.
+@main
+enum Benchmark {
+    static func main() async {
+        do {
+            var report = Report()
+            try await AcceptBenchmark.run(&report)
+            try await TurnBenchmark.run(&report)
+            try ValidationBenchmark.run(&report)
+            report.printSummary()
+            exit(report.isAllMet ? 0 : 1)
+        } catch {
+            print("benchmark failed: \(error)")
+            exit(2)
+        }
+    }
+}
+
+/// The lines of a report, and whether each bar was met.
+struct Report {
+    private var lines: [(name: String, value: String, bar: String, isMet: Bool)] = []
+
+    /// Whether every bar was met.
+    var isAllMet: Bool { lines.allSatisfy(\.isMet) }
+
+    /// Notes a number and the bar it is held against.
+    mutating func add(_ name: String, _ value: String, bar: String, isMet: Bool) {
+        lines.append((name, value, bar, isMet))
+        print("\(isMet ? "met  " : "SHORT") \(name): \(value) (bar: \(bar))")
+    }
+
+    /// Prints a line that is no number with a bar.
+    func note(_ text: String) {
+        print("      \(text)")
+    }
+
+    /// Prints all lines as a table for the README.
+    func printSummary() {
+        print("\n| what | measured | bar |\n|---|---|---|")
+        for line in lines {
+            print("| \(line.name) | \(line.value)\(line.isMet ? "" : " (short)") | \(line.bar) |")
+        }
+    }
+}
+
+extension Double {
+    /// The number with so many digits behind the point.
+    func rounded(to digits: Int) -> String {
+        let factor = (0..<digits).reduce(1.0) { value, _ in value * 10 }
+        let scaled = (self * factor).rounded() / factor
+        return digits == 0 ? "\(Int(scaled))" : "\(scaled)"
+    }
+}
