@@ -26,6 +26,10 @@ extension HTTPConnection {
         while isReadable, !isClosed, !isPaused {
             switch transport.read(into: server.readBuffer) {
             case .bytes(let count):
+                // What comes later is a new event; but the end was told with the bytes before it.
+                if count < server.readBuffer.count, transport.isEmptyAfterShortRead, !peerSendsNoMore {
+                    isReadable = false
+                }
                 take(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(server.readBuffer)[0..<count]))
             case .end:
                 isReadable = false

@@ -4,6 +4,8 @@ import OpenSSL
 /// TLS over a socket.
 struct TLSTransport: Transport {
     let descriptor: Int32
+    // A read gives one record, however many wait.
+    let isEmptyAfterShortRead = false
     private let session: TLSSession
 
     /// Begins TLS on a socket; nil when memory has run out.

@@ -16,6 +16,8 @@ enum TransportResult {
 protocol Transport {
     /// The socket.
     var descriptor: Int32 { get }
+    /// Whether a read that does not fill its buffer has emptied the socket.
+    var isEmptyAfterShortRead: Bool { get }
     /// Reads what is there.
     func read(into buffer: UnsafeMutableBufferPointer<UInt8>) -> TransportResult
     /// Writes what fits.
@@ -29,6 +31,8 @@ protocol Transport {
 /// A socket without TLS.
 struct SocketTransport: Transport {
     let descriptor: Int32
+    // As epoll(7) says of edge-triggered streams; it saves a read for each request.
+    let isEmptyAfterShortRead = true
 
     func read(into buffer: UnsafeMutableBufferPointer<UInt8>) -> TransportResult {
         while true {

@@ -41,16 +41,13 @@ extension UInt8 {
     static let space: UInt8 = 32
     static let tab: UInt8 = 9
 
-    private static let tokenTable: [Bool] = {
-        var table = [Bool](repeating: false, count: 256)
-        for character in "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8 {
-            table[Int(character)] = true
-        }
-        return table
-    }()
-
-    /// A character of a method or a header's name (RFC 9110 §5.6.2, tchar).
-    var isTokenCharacter: Bool { Self.tokenTable[Int(self)] }
+    /// A character of a method or a header's name (RFC 9110 §5.6.2, tchar): !#$%&'*+-.^_`|~, digits and letters.
+    ///
+    /// A bit for each of them: a table would be made at its first use, which is asked for at each character.
+    var isTokenCharacter: Bool {
+        let bits: UInt64 = self < 64 ? 0x03FF_6CFA_0000_0000 : self < 128 ? 0x57FF_FFFF_C7FF_FFFE : 0
+        return bits >> UInt64(self & 63) & 1 != 0
+    }
 
     /// A decimal digit.
     var isDigit: Bool { self &- 48 < 10 }

@@ -36,6 +36,13 @@ struct HTTPRequestHeadTests {
         }
     }
 
+    @Test func tokensAreMadeOfTheirCharacters() {
+        let allowed = Set("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+        for byte in UInt8.min...UInt8.max {
+            #expect(byte.isTokenCharacter == allowed.contains(byte), "\(byte)")
+        }
+    }
+
     @Test func otherVersionsAreRefused() {
         for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/3.1"] {
             #expect(status("GET / \(version)\r\nHost: h\r\n\r\n") == 505, "\(version)")
