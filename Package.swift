@@ -117,8 +117,8 @@ let services: [Target] = [
         "parleyctl",
         folder: "Parleyctl",
         [
-            "JSON", "JSONSchema", "Configuration", "Observability", "HTTPClient", "EventBus", "OpenSSL", "Postgres",
-            "Domain", "ServiceKit", "Store",
+            "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "HTTPClient", "EventBus", "OpenSSL",
+            "Postgres", "Domain", "ServiceKit", "Store",
         ]
     ),
 ]
@@ -168,6 +168,11 @@ let testTargets: [Target] = [
     tests("Integration", "ModelsIntegrationTests", ["Models", "HTTPClient", "TestKit", "JSON"]),
     tests("Integration", "StoreIntegrationTests", ["Store", "Postgres", "Domain", "TestKit", "JSON", "Observability"]),
     tests("Integration", "TestKitTests", ["TestKit"]),
+    tests(
+        "Integration",
+        "ParleyctlTests",
+        ["parleyctl", "EventBus", "HTTPServer", "JSON", "Domain", "Observability", "ServiceKit", "TestKit"]
+    ),
     tests("EndToEnd", "EndToEndTests", ["TestKit", "HTTPClient", "EventBus", "Postgres", "Domain", "JSON"]),
     tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "TestKit"]),
     tests("Tidy", "TidyTests", []),

@@ -1,57 +1,150 @@
 import Configuration
 import EventBus
 import Postgres
+import ServiceKit
 
 /// What commands need to know, read only when a command needs it.
 enum OperatorSettings {
+    /// How to reach the broker, and how topics are made.
+    struct Bus {
+        /// The broker.
+        var configuration: BusConfiguration
+        /// Partitions of a topic that is created.
+        var partitions: Int
+        /// Brokers that keep a partition.
+        var replication: Int
+    }
+
     /// The database, as the role that owns the tables.
     static func ownerDatabase() throws -> PostgresConfiguration {
-        var environment = EnvironmentReader(ProcessEnvironment.current())
-        let url = environment.secret(
-            "PARLEY_MIGRATION_DATABASE_URL",
-            help: "Postgres, as the role that owns the tables"
-        )
-        try environment.finish()
-        return database(url)
+        try read { environment in
+            database(environment.secret("PARLEY_MIGRATION_DATABASE_URL", help: ownerHelp))
+        }
     }
 
     /// The database, as the role of the services.
     static func serviceDatabase() throws -> PostgresConfiguration {
-        var environment = EnvironmentReader(ProcessEnvironment.current())
-        let url = environment.secret("PARLEY_DATABASE_URL", help: "Postgres, as the role of the services")
-        try environment.finish()
-        return database(url)
+        try read { environment in
+            database(environment.secret("PARLEY_DATABASE_URL", help: serviceHelp))
+        }
     }
 
-    /// The broker, and how topics are made.
-    static func bus() throws -> (configuration: BusConfiguration, partitions: Int, replication: Int) {
+    /// The broker.
+    static func bus() throws -> Bus {
+        try read { environment in
+            let brokers = environment.string("PARLEY_KAFKA_BROKERS", help: brokersHelp)
+            return readBus(&environment, brokers: brokers)
+        }
+    }
+
+    /// The consumer groups of the services.
+    static func groups() throws -> (worker: String, executor: String) {
+        try read { environment in readGroups(&environment) }
+    }
+
+    /// The gateway and a key for it.
+    static func gateway() throws -> (url: String, key: Secret) {
+        try read { environment in
+            let url = readURL(&environment)
+            return (url, environment.secret("PARLEY_API_KEY", help: keyHelp))
+        }
+    }
+
+    /// Reads every setting of every command; none must be there.
+    static func readAll(_ environment: inout EnvironmentReader) {
+        _ = readURL(&environment)
+        _ = environment.optionalSecret("PARLEY_API_KEY", help: keyHelp)
+        _ = environment.optionalSecret("PARLEY_DATABASE_URL", help: serviceHelp)
+        _ = environment.optionalSecret("PARLEY_MIGRATION_DATABASE_URL", help: ownerHelp)
+        let brokers = environment.optionalString("PARLEY_KAFKA_BROKERS", help: brokersHelp)
+        _ = readBus(&environment, brokers: brokers ?? "")
+        _ = readGroups(&environment)
+    }
+
+    /// A row for each setting: its key, its default and what it means.
+    static var overview: [[String]] {
+        var environment = EnvironmentReader([:])
+        readAll(&environment)
+        return environment.settings.map { ["  " + $0.key, $0.defaultText ?? "-", $0.help] }
+    }
+
+    /// Settings that services read and commands do not, which may stand in the same environment.
+    static func keysOfServices() -> Set<String> {
+        var environment = EnvironmentReader([:])
+        _ = ServiceSettings(name: "parleyctl", httpPort: 0, environment: &environment)
+        return Set(environment.settings.map(\.key))
+    }
+
+    private static let keyHelp = "an API key of the gateway"
+    private static let serviceHelp = "Postgres, as the role of the services"
+    private static let ownerHelp = "Postgres, as the role that owns the tables"
+    private static let brokersHelp = "brokers to begin with, HOST:PORT,HOST:PORT"
+
+    private static func read<Value>(_ body: (inout EnvironmentReader) -> Value) throws -> Value {
         var environment = EnvironmentReader(ProcessEnvironment.current())
-        let brokers = environment.string("PARLEY_KAFKA_BROKERS", help: "brokers to begin with, HOST:PORT,HOST:PORT")
+        let value = body(&environment)
+        try environment.finish()
+        return value
+    }
+
+    private static func readURL(_ environment: inout EnvironmentReader) -> String {
+        environment.url("PARLEY_URL", default: "http://127.0.0.1:8010", help: "the gateway").description
+    }
+
+    private static func readGroups(_ environment: inout EnvironmentReader) -> (worker: String, executor: String) {
+        let worker = environment.string(
+            "PARLEY_WORKER_GROUP",
+            default: "parley-worker",
+            help: "group that workers share"
+        )
+        let executor = environment.string(
+            "PARLEY_EXECUTOR_GROUP",
+            default: "parley-executor",
+            help: "group that executors share"
+        )
+        return (worker, executor)
+    }
+
+    private static func readBus(_ environment: inout EnvironmentReader, brokers: String) -> Bus {
         let profile = environment.choice(
             "PARLEY_KAFKA_PROFILE",
             default: BusConfiguration.Profile.local,
             help: "local or production"
         )
+        var configuration = BusConfiguration(bootstrapServers: brokers, profile: profile)
+        configuration.clientID = "parleyctl"
+        configuration.adminTimeout = .seconds(5)
+        configuration.security.securityProtocol = environment.optionalString(
+            "PARLEY_KAFKA_SECURITY_PROTOCOL",
+            help: "plaintext, ssl, sasl_plaintext or sasl_ssl"
+        )
+        configuration.security.saslMechanism = environment.optionalString(
+            "PARLEY_KAFKA_SASL_MECHANISM",
+            help: "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+        )
+        configuration.security.saslUsername = environment.optionalString(
+            "PARLEY_KAFKA_SASL_USERNAME",
+            help: "user at the brokers"
+        )
+        configuration.security.saslPassword =
+            environment.optionalSecret("PARLEY_KAFKA_SASL_PASSWORD", help: "password at the brokers")?.revealed
+        configuration.security.tlsAuthorityPath = environment.optionalString(
+            "PARLEY_KAFKA_TLS_CA",
+            help: "file with the certificates that the brokers' are signed by"
+        )
         let partitions = environment.int(
             "PARLEY_TOPIC_PARTITIONS",
             default: 8,
             in: 1...1000,
-            help: "partitions of a topic"
+            help: "partitions of a topic that is created"
         )
-        let replication = environment.int("PARLEY_TOPIC_REPLICATION", default: 1, in: 1...10, help: "copies")
-        try environment.finish()
-        var configuration = BusConfiguration(bootstrapServers: brokers, profile: profile)
-        configuration.clientID = "parleyctl"
-        return (configuration, partitions, replication)
-    }
-
-    /// The gateway and a key for it.
-    static func gateway() throws -> (url: String, key: Secret) {
-        var environment = EnvironmentReader(ProcessEnvironment.current())
-        let url = environment.url("PARLEY_URL", default: "http://127.0.0.1:8010", help: "the gateway")
-        let key = environment.secret("PARLEY_API_KEY", help: "an API key of the gateway")
-        try environment.finish()
-        return (url.description, key)
+        let replication = environment.int(
+            "PARLEY_TOPIC_REPLICATION",
+            default: 1,
+            in: 1...10,
+            help: "brokers that keep a partition"
+        )
+        return Bus(configuration: configuration, partitions: partitions, replication: replication)
     }
 
     private static func database(_ url: Secret) -> PostgresConfiguration {

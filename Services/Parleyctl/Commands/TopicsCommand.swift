@@ -5,23 +5,28 @@ import ServiceKit
 /// `parleyctl topics`: the platform's topics on the broker.
 enum TopicsCommand: Command {
     static let name = "topics"
+    static let summary = "list the broker's topics, or create the platform's"
     static let usage = "parleyctl topics list\nparleyctl topics create"
+    static let details = """
+        list prints each topic with its number of partitions. create makes those of the platform that are missing, with
+        PARLEY_TOPIC_PARTITIONS partitions on PARLEY_TOPIC_REPLICATION brokers; a topic that is there stays as it is.
+        """
 
     static func run(_ arguments: inout Arguments) async throws {
-        let verb = arguments.next()
+        let verb = try arguments.require("list or create")
         try arguments.finish()
-        let (configuration, partitions, replication) = try OperatorSettings.bus()
-        let admin = try TopicAdmin(configuration: configuration, logger: .disabled)
-        switch verb {
-        case "list":
-            for topic in try await admin.listTopics().sorted(by: { $0.name < $1.name }) {
-                Console.print("\(topic.name)\t\(topic.partitions)")
-            }
-        case "create":
-            try await admin.ensureTopics(PlatformTopics.all(partitions: partitions, replication: replication))
+        guard ["list", "create"].contains(verb) else {
+            throw UsageError(reason: "topics can be listed or created, not \(TerminalText.quoted(verb))")
+        }
+        let bus = try OperatorSettings.bus()
+        let admin = try TopicAdmin(configuration: bus.configuration, logger: .disabled)
+        if verb == "create" {
+            try await admin.ensureTopics(PlatformTopics.all(partitions: bus.partitions, replication: bus.replication))
             Console.print("every topic is there")
-        default:
-            throw UsageError(reason: "topics can be listed or created")
+            return
+        }
+        for topic in try await admin.listTopics() {
+            Console.print("\(topic.name)\t\(topic.partitions)")
         }
     }
 }
