@@ -171,7 +171,7 @@ let testTargets: [Target] = [
     tests(
         "Integration",
         "ParleyctlTests",
-        ["parleyctl", "EventBus", "HTTPServer", "JSON", "Domain", "Observability", "ServiceKit", "TestKit"]
+        ["parleyctl", "EventBus", "HTTPServer", "JSON", "Observability", "TestKit"]
     ),
     tests("EndToEnd", "EndToEndTests", ["TestKit", "HTTPClient", "EventBus", "Postgres", "Domain", "JSON"]),
     tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "TestKit"]),
