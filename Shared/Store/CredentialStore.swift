@@ -40,7 +40,8 @@ package final class CredentialStore: Sendable {
         INSERT INTO api_keys (key_hash, tenant_id, key_id, name, scopes) VALUES (decode($1, 'hex'), $2, $3, $4, $5)
         """
     private static let list: PostgresStatement = """
-        SELECT key_id, name, scopes, created_at, revoked_at FROM api_keys WHERE tenant_id = $1 ORDER BY created_at, key_id
+        SELECT key_id, name, scopes, created_at, revoked_at FROM api_keys
+        WHERE tenant_id = $1 ORDER BY created_at, key_id
         """
     private static let revoke: PostgresStatement = """
         UPDATE api_keys SET revoked_at = now() WHERE tenant_id = $1 AND key_id = $2 AND revoked_at IS NULL

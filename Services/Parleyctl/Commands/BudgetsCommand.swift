@@ -11,8 +11,8 @@ enum BudgetsCommand: Command {
         parleyctl budgets set [--tenant default] [--persona P] TOKENS|none
         """
     static let details = """
-        A day is a UTC day. Without --persona, set means the tenant as a whole, and show lists the tenant and each of its
-        personas. 0 allows nothing; none takes the limit away. Workers see a change within 5 seconds.
+        A day is a UTC day. Without --persona, set means the tenant as a whole, and show lists the tenant and each of
+        its personas. 0 allows nothing; none takes the limit away. Workers see a change within 5 seconds.
         Reads PARLEY_DATABASE_URL.
         """
 

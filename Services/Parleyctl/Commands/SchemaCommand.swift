@@ -12,11 +12,11 @@ enum SchemaCommand: Command {
         parleyctl schema validate SCHEMA FILE...
         """
     static let details = """
-        test runs the .json files directly in DIR (or one file), which are in the format of the official test suite, lists
-        what fails and ends with `N passed, N failed`; exit code 1 when any failed. Documents that references lead to are
-        taken from --remotes, or from a folder `remotes` in DIR, beside it, or beside its parent; where that has a folder
-        of DIR's name, only that one. --assert-format makes the keyword `format` count, as the suite's folder
-        optional/format needs it.
+        test runs the .json files directly in DIR (or one file), which are in the format of the official test suite,
+        lists what fails and ends with `N passed, N failed`; exit code 1 when any failed. Documents that references
+        lead to are taken from --remotes, or from a folder `remotes` in DIR or up to four folders above it; where that
+        has a folder of DIR's name, only that one. --assert-format makes the keyword `format` count, as the suite's
+        folder optional/format needs it.
 
         validate prints OK or each violation (instance path, schema path, keyword, message) for each file; exit code 1
         when any file is not valid or cannot be read. SCHEMA is the path of a schema or one of the platform's own:

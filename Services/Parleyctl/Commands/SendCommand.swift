@@ -7,8 +7,8 @@ enum SendCommand: Command {
     static let summary = "send messages through the gateway and show the answers"
     static let usage = "parleyctl send [--session ID] [--persona P] [MESSAGE]"
     static let details = """
-        The answer shows as it comes; tool calls show as lines of their own. A connection that is cut is resumed where it
-        was. Without MESSAGE each line of standard input is a message, all in one session, until its end (Ctrl-D).
+        The answer shows as it comes; tool calls show as lines of their own. A connection that is cut is resumed where
+        it was. Without MESSAGE each line of standard input is a message, all in one session, until its end (Ctrl-D).
         A MESSAGE that begins with a dash goes behind --. Exit code 1 when a turn ends without an answer.
         Reads PARLEY_URL and PARLEY_API_KEY.
         """

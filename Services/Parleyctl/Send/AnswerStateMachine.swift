@@ -1,10 +1,10 @@
 import Domain
 import JSON
 
-/// Turns the events of one turn into what is shown: text as it comes, notes about tools, and at the end what is missing.
+/// Turns the events of one turn into what is shown: text as it comes, notes about tools, and at the end what is left.
 ///
-/// It does no I/O. The final answer is the truth: pieces that were lost on the way (deltas are never stored) show with
-/// it, and an answer that differs from what was shown is shown as a whole.
+/// It does no I/O. The final answer is the truth: pieces that were lost on the way (deltas are never stored) show
+/// with it, and an answer that differs from what was shown is shown as a whole.
 struct AnswerStateMachine {
     /// What to do.
     enum Action: Equatable {
