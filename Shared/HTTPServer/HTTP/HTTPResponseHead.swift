@@ -66,8 +66,26 @@ struct HTTPResponseHead {
         }
     }
 
+    private static func isName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.allSatisfy(\.isTokenCharacter)
+    }
+
+    /// Whether a header is the server's to set: those about the message's length and the connection, and the date.
+    private static func isOfServer(_ name: String) -> Bool {
+        switch name.utf8.count {
+        case 4: name.lowercased() == "date"
+        case 10: name.lowercased() == "connection"
+        case 14: name.lowercased() == "content-length"
+        case 17: name.lowercased() == "transfer-encoding"
+        default: false
+        }
+    }
+
     private static func append(_ headers: [(String, String)], to bytes: inout [UInt8]) {
         for (name, value) in headers {
+            // What is no name could begin a header of somebody else's choice, and what the server says itself must not
+            // be said in another way too.
+            guard isName(name), !isOfServer(name) else { continue }
             bytes += name.utf8
             bytes.append(": ")
             let start = bytes.count

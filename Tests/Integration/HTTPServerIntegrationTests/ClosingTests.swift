@@ -28,6 +28,25 @@ extension HTTPServerIntegrationTests {
             }
         }
 
+        @Test func aWebSocketClientThatDoesNotReadIsCutOff() async throws {
+            let ended = Counter()
+            let handler: HTTPHandler = { _ in
+                HTTPResponse(
+                    status: 101,
+                    body: .webSocket { socket in
+                        let message = [UInt8](repeating: 67, count: 64 << 10)
+                        while (try? await socket.send(binary: message)) != nil {}
+                        ended.add(1)
+                    }
+                )
+            }
+            try await withServer(configured { $0.writeStallTimeout = .milliseconds(300) }, handler: handler) { port in
+                let socket = try await RawSocket.webSocket(port: port)
+                try await eventually("the sender to be told") { ended.value == 1 }
+                socket.close()
+            }
+        }
+
         @Test func aWriterThatWasKeptCannotWriteIntoALaterAnswer() async throws {
             let kept = Mutex<HTTPBodyWriter?>(nil)
             let refused = Counter()

@@ -65,6 +65,32 @@ extension HTTPServerIntegrationTests {
             }
         }
 
+        @Test func aWebSocketEchoes() async throws {
+            let handler: HTTPHandler = { _ in
+                HTTPResponse(
+                    status: 101,
+                    body: .webSocket { socket in
+                        while case .text(let text)? = await socket.receive() { try? await socket.send(text: text) }
+                    }
+                )
+            }
+            try await withTLSServer(handler: handler) { port, authority in
+                // The text "hi" right behind the request, then a close with code 1000; masked with zeros.
+                let text = #"\201\202\000\000\000\000hi"#
+                let close = #"\210\202\000\000\000\000\003\350"#
+                let request = RawSocket.upgradeRequest().replacingOccurrences(of: "\r\n", with: #"\r\n"#)
+                let shell = """
+                    (printf '\(request)\(text)'; sleep 0.5; printf '\(close)') \
+                    | openssl s_client -connect 127.0.0.1:\(port) -CAfile \(authority) -quiet \
+                    | od -An -v -tx1 | tr -d ' \\n'
+                    """
+                let result = try await ChildProcess.run(try Programs.find("sh"), ["-c", shell])
+                // "101", then both frames without a mask, and nothing behind them.
+                #expect(result.standardOutput.contains("20313031"))
+                #expect(result.standardOutput.hasSuffix("0d0a0d0a81026869880203e8"), "\(result.standardOutput)")
+            }
+        }
+
         @Test func version11IsRefused() async throws {
             try await withTLSServer { port, _ in
                 let result = try await ChildProcess.run(

@@ -47,6 +47,17 @@ struct HTTPResponseHeadTests {
         #expect(head(response, .init(length: 0)).contains("\r\na: b  c: d e €\r\n"))
     }
 
+    @Test func whatIsNoNameOrTheServersIsLeftOut() {
+        let headers = [
+            ("x\r\nset-cookie", "1"), ("", "2"), ("a b", "3"), ("a:", "4"), ("Content-Length", "5"), ("date", "6"),
+            ("Transfer-Encoding", "7"), ("Connection", "8"), ("x-y", "9"),
+        ]
+        #expect(
+            head(HTTPResponse(status: 200, headers: headers), .init(length: 0))
+                == "HTTP/1.1 200 OK\r\ndate: now\r\nx-y: 9\r\ncontent-length: 0\r\n\r\n"
+        )
+    }
+
     @Test func numbersAreWrittenInDigits() {
         for number in [0, 9, 10, 15, 16, 255, 256, 1 << 20, Int.max] {
             var decimal: [UInt8] = [1]
