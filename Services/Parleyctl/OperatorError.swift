@@ -66,7 +66,7 @@ enum ErrorText {
 
     private static func text(for error: PostgresError) -> String {
         switch error.sqlState {
-        // undefined_table, and insufficient_privilege where the migrations have granted nothing yet.
+        // undefined_table
         case "42P01": return "the database has no tables of the platform: run parleyctl migrate"
         default: break
         }
