@@ -67,14 +67,19 @@ package final class OutboxPublisher: Service {
 
     /// Publishes until it is shut down, then what still waits.
     package func run() async throws {
-        for await _ in wakes {
-            let (events, isClosed) = state.withLock { state in
-                let events = state.waiting
-                state.waiting = []
-                return (events, state.isClosed)
+        await withDiscardingTaskGroup { group in
+            for await _ in wakes {
+                let (events, isClosed) = state.withLock { state in
+                    let events = state.waiting
+                    state.waiting = []
+                    return (events, state.isClosed)
+                }
+                if !events.isEmpty, await send(events) {
+                    // Beside the next batch: rows that are done with must not hold up events that are waited for.
+                    group.addTask { await self.removeAcknowledged(events) }
+                }
+                if isClosed { break }
             }
-            if !events.isEmpty { await publish(events) }
-            if isClosed { break }
         }
     }
 
@@ -86,18 +91,25 @@ package final class OutboxPublisher: Service {
 
     /// Publishes events and removes the rows of those that wait for no more than the broker's acknowledgement.
     package func publish(_ events: [OutboxEvent]) async {
+        if await send(events) { await removeAcknowledged(events) }
+    }
+
+    private func send(_ events: [OutboxEvent]) async -> Bool {
         do {
             try await producer.publish(events.map(OutgoingRecord.init))
+            return true
         } catch {
             logger.warning(
                 "publishing failed: the relay will try again",
                 [.count: .integer(events.count), .error: .error(error)]
             )
-            return
+            return false
         }
-        let acked = events.filter { $0.lifetime == .acked }
+    }
+
+    private func removeAcknowledged(_ events: [OutboxEvent]) async {
         await withDiscardingTaskGroup { group in
-            for event in acked {
+            for event in events where event.lifetime == .acked {
                 group.addTask { await self.remove(event) }
             }
         }

@@ -69,7 +69,7 @@ package final class MessageStore: Sendable {
     ///     cannot, and saves a lock.
     package init(database: PostgresClient, configuration: StoreConfiguration, mayRepeat: Bool) {
         commits = GroupCommit(
-            configuration: configuration.commits(concurrency: 2)
+            configuration: configuration.commits(concurrency: 1)
         ) { requests in
             await Self.write(requests, to: database, configuration, mayRepeat: mayRepeat)
         }

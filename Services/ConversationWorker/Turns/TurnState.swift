@@ -25,6 +25,7 @@ struct TurnState {
     /// The last answer of the budget.
     private(set) var budget: BudgetDecision?
     private var stepNext = 1
+    private let contextCount: Int
 
     /// Begins, or goes on after what the journal holds.
     /// - Parameters:
@@ -33,6 +34,7 @@ struct TurnState {
     ///   - journal: The steps that are written, in order.
     init(turn: ClaimedTurn, context: [ModelMessage], journal: [TurnStep]) {
         self.turn = turn
+        contextCount = context.count
         messages = context + [ModelMessage(role: .user, content: turn.message)]
         usage = turn.usage
         streamNext = turn.streamNext
@@ -102,9 +104,21 @@ struct TurnState {
     /// Notes an answer of the model.
     mutating func append(_ response: ModelResponse, request: ModelRequest, profile: String) {
         usage = usage + TokenUsage(inputTokens: response.usage.inputTokens, outputTokens: response.usage.outputTokens)
-        append(.model, name: profile, request: request.json, response: response.json)
+        append(.model, name: profile, request: journalJSON(of: request), response: response.json)
         messages.append(.assistant(response.text, toolCalls: response.toolCalls))
         if !response.toolCalls.isEmpty { toolRounds += 1 }
+    }
+
+    /// What the journal keeps of a request: what this turn has added.
+    ///
+    /// The context before it is the session's history up to the turn, which never changes any more: written again with
+    /// every step, it would make the journal grow with the square of a conversation's length.
+    private func journalJSON(of request: ModelRequest) -> JSONValue {
+        [
+            "context_messages": .int(contextCount),
+            "messages": .array(request.messages.dropFirst(contextCount).map(\.json)),
+            "tools": .array(request.tools.map { .string($0.name) }),
+        ]
     }
 
     /// Notes a call of a tool that an executor will answer.

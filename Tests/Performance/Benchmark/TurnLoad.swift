@@ -28,12 +28,17 @@ enum TurnLoad {
         var outcome = Outcome()
         var connections: [LoadConnection] = []
         var isOver = false
+        var serial = 0
     }
 
     private final class Conversation {
         var isOpen = false
+        var turns = 0
         var sent = ContinuousClock.now
     }
+
+    /// After so many turns a session ends and another one begins.
+    private static let turnsPerSession = 10
 
     /// Runs `sessions` conversations for `duration`, the first `warmUp` of which does not count.
     static func run(
@@ -103,6 +108,15 @@ enum TurnLoad {
         loop: EventLoop,
         state: State
     ) throws {
+        state.serial += 1
+        let name = "\(session)-\(state.serial)"
+        let begin = {
+            do {
+                try converse(session, port: port, key: key, loop: loop, state: state)
+            } catch {
+                state.outcome.failed += 1
+            }
+        }
         let connection = try LoadConnection(port: port, loop: loop)
         let conversation = Conversation()
         state.connections.append(connection)
@@ -121,6 +135,12 @@ enum TurnLoad {
                 case .answer:
                     state.outcome.answered += 1
                     state.outcome.latencies.append(conversation.sent.duration(to: .now))
+                    conversation.turns += 1
+                    if conversation.turns == turnsPerSession {
+                        connection.end()
+                        begin()
+                        return
+                    }
                     say(conversation, connection)
                 case .failure:
                     state.outcome.failed += 1
@@ -131,7 +151,7 @@ enum TurnLoad {
             }
         }
         connection.onEnd = { if !state.isOver { state.outcome.failed += 1 } }
-        connection.send(LoadProtocols.upgrade("/v1/session/\(session)/stream", key: key))
+        connection.send(LoadProtocols.upgrade("/v1/session/\(name)/stream", key: key))
     }
 
     private static func say(_ conversation: Conversation, _ connection: LoadConnection) {
