@@ -28,6 +28,19 @@ extension HTTPServerIntegrationTests {
             }
         }
 
+        @Test func theEndBehindAPartOfARequestIsSeen() async throws {
+            try await withServer(configured { $0.headTimeout = .seconds(60) }) { port in
+                let socket = try await RawSocket.connect(port: port)
+                try await socket.write("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+                // While the handler runs nothing is read: the part and the end wait together, and are one event.
+                try await Task.sleep(for: .milliseconds(50))
+                try await socket.write("GET /tar")
+                socket.finishWriting()
+                #expect(try await socket.readResponse().text == "slow")
+                #expect(try await socket.readToEnd(timeout: .seconds(5)) == [])
+            }
+        }
+
         @Test func aWebSocketClientThatDoesNotReadIsCutOff() async throws {
             let ended = Counter()
             let handler: HTTPHandler = { _ in
