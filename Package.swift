@@ -48,7 +48,7 @@ let cLibraries: [Target] = [
     .target(
         name: "CSchemas",
         path: "Schemas",
-        exclude: ["README.md", "events", "examples", "database"]
+        exclude: ["README.md", "api", "events", "examples", "database"]
     ),
     system("CRdkafka", pkgConfig: "rdkafka", package: "librdkafka-dev"),
     system("CPostgres", pkgConfig: "libpq", package: "libpq-dev"),
@@ -150,6 +150,9 @@ let testTargets: [Target] = [
     tests("Unit", "PolicyTests", ["Policy", "JSON", "Observability"]),
     tests("Unit", "ModelsTests", ["Models", "JSON"]),
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema"]),
+    tests("Unit", "GatewayTests", ["parley-gateway", "Domain", "HTTPServer", "JSON"]),
+    tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Models", "Store"]),
+    tests("Unit", "ServiceKitTests", ["ServiceKit", "Lifecycle"]),
     tests(
         "Integration",
         "HTTPServerIntegrationTests",
@@ -173,7 +176,14 @@ let testTargets: [Target] = [
         "ParleyctlTests",
         ["parleyctl", "EventBus", "HTTPServer", "JSON", "Observability", "TestKit"]
     ),
-    tests("EndToEnd", "EndToEndTests", ["TestKit", "HTTPClient", "EventBus", "Postgres", "Domain", "JSON"]),
+    tests(
+        "EndToEnd",
+        "EndToEndTests",
+        [
+            "parley-gateway", "TestKit", "HTTPClient", "EventBus", "Domain", "JSON", "JSONSchema", "Observability",
+            "Configuration", "ServiceKit",
+        ]
+    ),
     tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "TestKit"]),
     tests("Tidy", "TidyTests", []),
 ]

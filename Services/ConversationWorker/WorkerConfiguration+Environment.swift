@@ -13,6 +13,12 @@ extension WorkerConfiguration {
             in: 1...10_000,
             help: "turns that run at once; a full worker pauses its partitions"
         )
+        drainTimeout = environment.duration(
+            "PARLEY_WORKER_DRAIN",
+            default: .seconds(15),
+            in: .zero ... .seconds(20),
+            help: "how long running turns may go on when the worker stops; then another worker takes them over"
+        )
         contextTokensMax = environment.int(
             "PARLEY_CONTEXT_TOKENS_MAX",
             default: 8000,
@@ -43,6 +49,16 @@ extension WorkerConfiguration {
         )
         let name = environment.optionalString("PARLEY_MODEL_NAME", help: "the endpoint's name of the model")
         let key = environment.optionalSecret("PARLEY_MODEL_API_KEY", help: "key for the endpoint")
+        let timeout = environment.duration(
+            "PARLEY_MODEL_TIMEOUT",
+            default: .seconds(120),
+            help: "the longest time for one try of a model call"
+        )
+        let idleTimeout = environment.duration(
+            "PARLEY_MODEL_IDLE_TIMEOUT",
+            default: .seconds(60),
+            help: "the longest silence within a try of a model call"
+        )
         let provider = environment.choice(
             "PARLEY_MODEL_PROVIDER",
             default: url == nil ? ModelProfile.Provider.local : .openai,
@@ -57,12 +73,15 @@ extension WorkerConfiguration {
             )
             return .builtIn
         }
-        return ModelProfile(
+        var profile = ModelProfile(
             name: "default",
             provider: .openai,
             baseURL: url.description,
             model: name,
             apiKey: key.map { ModelAPIKey($0.revealed) }
         )
+        profile.timeout = timeout
+        profile.idleTimeout = idleTimeout
+        return profile
     }
 }

@@ -12,6 +12,10 @@ struct WorkerConfiguration: Sendable {
     ///
     /// Default 256.
     var turnsMax: Int
+    /// How long turns that run may go on after a stop was asked for; what takes longer is left to another worker.
+    ///
+    /// Default 15 s: well within the deadline of the shutdown as a whole.
+    var drainTimeout: Duration
     /// How many tokens of history a model gets, by estimate.
     ///
     /// Default 8,000.

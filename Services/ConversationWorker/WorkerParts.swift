@@ -41,7 +41,11 @@ struct WorkerParts {
             toolRoundsMax: configuration.toolRoundsMax,
             attemptsMax: configuration.attemptsMax
         )
-        let scheduler = TurnScheduler(runner: runner, slots: slots, metrics: metrics)
+        let scheduler = TurnScheduler(
+            runner: runner,
+            slots: slots,
+            drainTimeout: configuration.drainTimeout
+        )
         let operations = OperationsRoutes(runtime: runtime)
         services = [
             LoopService("turn-store", run: turns.run, shutdown: turns.close),
@@ -49,7 +53,6 @@ struct WorkerParts {
             HTTPService(configuration: configuration.service.http, logger: runtime.logger) { request in
                 operations.answer(request) ?? HTTPResponse(status: 404)
             },
-            scheduler,
             LeaseKeeper(
                 turns: turns,
                 outbox: runtime.outbox,
@@ -58,6 +61,7 @@ struct WorkerParts {
                 leaseDuration: store.leaseDuration,
                 logger: runtime.logger
             ),
+            scheduler,
             try Self.results(configuration, runtime, turns, slots, scheduler),
             try Self.inbound(configuration, runtime, turns, messages, slots, scheduler),
         ]

@@ -12,6 +12,8 @@ import Tools
 struct GatewayParts {
     /// The services, in the order in which they start.
     let services: [any Service]
+    /// Finds the handlers; `openapi.json` describes each of its routes.
+    let router: Router
 
     /// How far back a gateway reads when it starts, so that it knows of turns that run already.
     private static let lookBackMilliseconds: Int64 = 120_000
@@ -25,8 +27,10 @@ struct GatewayParts {
         let hub = StreamHub(limits: configuration.streams)
         let metrics = GatewayMetrics(runtime.metrics, hub: hub)
         let registry = try ToolRegistry(ToolRegistry.builtIn)
+        let router = Self.router(runtime, messages, runs, hub, metrics, registry)
+        self.router = router
         let application = GatewayApplication(
-            router: Self.router(runtime, messages, runs, hub, metrics, registry),
+            router: router,
             authenticator: Authenticator(store: CredentialStore(database: runtime.database)),
             metrics: metrics,
             logger: runtime.logger

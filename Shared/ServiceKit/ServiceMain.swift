@@ -12,7 +12,8 @@ package enum ServiceMain {
     private static let knownKeys: Set<String> = [
         "PARLEY_URL", "PARLEY_API_KEY", "PARLEY_MIGRATION_DATABASE_URL", "PARLEY_BIN", "PARLEY_RUN",
         "PARLEY_GATEWAY_PORT", "PARLEY_POLICY_DIR", "PARLEY_OPA_LIBRARY", "PARLEY_OPA_URL", "PARLEY_MODEL_PROVIDER",
-        "PARLEY_MODEL_BASE_URL", "PARLEY_MODEL_NAME", "PARLEY_MODEL_API_KEY",
+        "PARLEY_MODEL_BASE_URL", "PARLEY_MODEL_NAME", "PARLEY_MODEL_API_KEY", "PARLEY_MODEL_TIMEOUT",
+        "PARLEY_MODEL_IDLE_TIMEOUT", "PARLEY_WORKER_DRAIN",
     ]
 
     /// Runs a service until it is told to stop, and leaves the process.

@@ -49,6 +49,22 @@ package struct ClaimedTurn: Sendable {
     /// Whether steps may have been written before this claim.
     package var mayHaveJournal: Bool { isResumed || attempt > 1 }
 
+    /// Makes a turn as a claim would; outside tests only claims do.
+    package init(key: TurnKey, seq: Int64, message: String, attempt: Int = 1, isResumed: Bool = false) {
+        self.key = key
+        self.seq = seq
+        self.message = message
+        self.attempt = attempt
+        self.isResumed = isResumed
+        priorSeq = 0
+        personaID = nil
+        epoch = Int64(attempt)
+        streamNext = StreamPosition.firstIndex(ofAttempt: attempt)
+        deltaNext = 0
+        usage = TokenUsage()
+        traceparent = nil
+    }
+
     init(row: PostgresRow, isResumed: Bool = false) throws {
         self.isResumed = isResumed
         key = TurnKey(

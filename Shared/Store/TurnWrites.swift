@@ -121,6 +121,8 @@ enum TurnParameters {
             .intArray(completions.map { Int64($0.write.usage.outputTokens) }),
             .textArray(completions.map { $0.error?.code }), .textArray(completions.map { $0.error?.message }),
             .intArray(completions.map(\.write.streamNext)),
+            // The same time as in the event that is published: told again, it is the same event.
+            .textArray(completions.map(\.event.createdAt)),
         ]
     }
 

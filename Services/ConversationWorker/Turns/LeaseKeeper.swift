@@ -5,6 +5,7 @@ import Store
 
 /// Keeps the leases of running turns alive, and takes over turns whose worker was lost.
 ///
+/// It stops after the scheduler, because turns that come to their end need their leases until then.
 /// Taking over needs no broker: a turn with a dead lease is a row that any worker finds.
 final class LeaseKeeper: Service {
     let name = "leases"
@@ -44,15 +45,10 @@ final class LeaseKeeper: Service {
         while await !shutdownSignal.wait(atMost: interval) {
             do {
                 _ = try await turns.heartbeat(scheduler.running)
-                try await takeOver()
+                if !scheduler.isClosing { try await takeOver() }
             } catch {
                 logger.warning("leases could not be kept: trying again", [.error: .error(error)])
             }
-        }
-        // Turns that still run after the intake has stopped need their leases until the last one is done.
-        while !scheduler.running.isEmpty, !Task.isCancelled {
-            _ = try? await turns.heartbeat(scheduler.running)
-            try? await Task.sleep(for: interval / 4)
         }
     }
 
@@ -66,7 +62,7 @@ final class LeaseKeeper: Service {
             tenants: try await outbox.tenants(),
             limit: max(1, min(slots.freeCount, 100))
         )
-        for session in sessions where slots.tryAcquire() {
+        for session in sessions where !scheduler.isClosing && slots.tryAcquire() {
             do {
                 guard let turn = try await turns.claim(session).turn else {
                     slots.release()

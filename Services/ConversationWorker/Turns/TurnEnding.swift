@@ -33,6 +33,12 @@ struct TurnFailure: Error {
         TurnFailure(code: "attempts_exhausted", message: "The turn was begun \(limit) times and never came to its end.")
     }
 
+    /// The answer is more than an event may hold.
+    static let answerTooLong = TurnFailure(
+        code: "answer_too_long",
+        message: "The model's answer is longer than an answer may be."
+    )
+
     /// The model called tools again and again.
     static func toolRoundsExceeded(_ limit: Int) -> TurnFailure {
         TurnFailure(code: "tool_rounds_exceeded", message: "The model called tools more than \(limit) times in a row.")
@@ -60,6 +66,11 @@ extension TurnRunner {
         event.type = ConversationEvent.Kind.message
         event.usage = state.usage
         event.status = TurnOutcome.completed.rawValue
+        // What is not valid, or larger than the broker takes, would be stored and reach nobody.
+        let payload = event.serialized()
+        guard payload.count <= EventLimits.bytesMax, (try? EventSchema.conversationEvent.parse(payload)) != nil else {
+            return try await fail(state, .answerTooLong, claimsNext: claimsNext)
+        }
         let result = try await end(state, event, outcome: .completed, error: nil, claimsNext: claimsNext)
         await contexts.remember(turn, answer: text)
         return result

@@ -100,6 +100,8 @@ struct TurnRunner: Sendable {
             do {
                 response = try await callModel(&state, persona: persona)
             } catch let error as ModelError {
+                // The worker shuts down: the turn has not failed, it goes on elsewhere.
+                if error.code == .cancelled || error.code == .shutDown { throw CancellationError() }
                 return try await fail(state, TurnFailure(error), claimsNext: claimsNext)
             } catch let refusal as TurnFailure {
                 return try await fail(state, refusal, claimsNext: claimsNext)

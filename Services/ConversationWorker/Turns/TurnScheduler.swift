@@ -7,22 +7,28 @@ import Synchronization
 final class TurnScheduler: Service {
     private struct State {
         var running: [TurnKey: ClaimedTurn] = [:]
+        /// Launched and not over, also between two turns of a session.
+        var workCount = 0
         var isClosing = false
     }
 
     let name = "turns"
     private let runner: TurnRunner
     private let slots: TurnSlots
-    private let metrics: WorkerMetrics
+    private let drainTimeout: Duration
     private let state = Mutex(State())
     private let launches: AsyncStream<ClaimedTurn>
     private let launched: AsyncStream<ClaimedTurn>.Continuation
 
     /// Makes a scheduler.
-    init(runner: TurnRunner, slots: TurnSlots, metrics: WorkerMetrics) {
+    /// - Parameters:
+    ///   - runner: Runs a turn.
+    ///   - slots: Each turn that is launched holds one.
+    ///   - drainTimeout: How long turns may go on after the shutdown; what runs longer is left to another worker.
+    init(runner: TurnRunner, slots: TurnSlots, drainTimeout: Duration) {
         self.runner = runner
         self.slots = slots
-        self.metrics = metrics
+        self.drainTimeout = drainTimeout
         // Bounded by the slots: every launch holds one.
         (launches, launched) = AsyncStream.makeStream(of: ClaimedTurn.self, bufferingPolicy: .unbounded)
     }
@@ -31,18 +37,33 @@ final class TurnScheduler: Service {
     ///
     /// The caller holds a slot, which is the turn's from now on.
     func launch(_ turn: ClaimedTurn) {
-        launched.yield(turn)
+        // Shut down: the turn's lease runs out, and another worker takes it over.
+        if case .terminated = launched.yield(turn) { slots.release() }
     }
 
     /// The turns that run now, with the leases they run under.
     var running: [ClaimedTurn] { state.withLock { Array($0.running.values) } }
 
-    /// Runs turns until it is shut down, then waits for those that run.
+    /// Whether no further turn is taken up.
+    var isClosing: Bool { state.withLock(\.isClosing) }
+
+    /// Runs turns until it is shut down, then waits for those that run, and leaves what takes too long.
+    ///
+    /// A turn that is left goes on from its journal, on another worker.
     func run() async throws {
         await withDiscardingTaskGroup { group in
             for await turn in launches {
-                group.addTask { await self.work(turn) }
+                state.withLock { $0.workCount += 1 }
+                group.addTask {
+                    await self.work(turn)
+                    self.state.withLock { $0.workCount -= 1 }
+                }
             }
+            let deadline = ContinuousClock.now + drainTimeout
+            while state.withLock(\.workCount) > 0, .now < deadline, !Task.isCancelled {
+                try? await Task.sleep(for: .milliseconds(20))
+            }
+            group.cancelAll()
         }
     }
 

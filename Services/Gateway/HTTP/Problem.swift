@@ -1,3 +1,4 @@
+import Domain
 import HTTPServer
 import JSON
 
@@ -50,6 +51,13 @@ struct Problem: Error, HTTPErrorConvertible {
 
     /// There is nothing at this path.
     static let noSuchPath = Problem(status: 404, code: "not_found", detail: "There is nothing at this path.")
+
+    /// With what the platform adds, the request is larger than an event may be.
+    static let tooLarge = Problem(
+        status: 413,
+        code: "too_large",
+        detail: "The event would be larger than \(EventLimits.bytesMax) bytes; send less, or a reference to it."
+    )
 
     /// The tenant has no such thing.
     static func unknown(_ thing: String) -> Problem {

@@ -74,6 +74,11 @@ struct Router: Sendable {
         self.routes = Dictionary(grouping: routes) { $0.pattern.count }
     }
 
+    /// Every route's method and path, as the path is written where the route is made.
+    var table: [(method: String, path: String)] {
+        routes.values.joined().map { ($0.method, "/" + $0.pattern.joined(separator: "/")) }
+    }
+
     /// Finds the route of a request.
     ///
     /// HEAD goes where GET goes.

@@ -114,6 +114,7 @@ struct MessageRoutes: Sendable {
         event.type = ConversationEvent.Kind.message
         event.createdAt = WallClock.now().iso8601
         let payload = event.serialized()
+        guard payload.count <= EventLimits.bytesMax else { throw Problem.tooLarge }
         do {
             _ = try EventSchema.conversationEvent.parse(payload)
         } catch {

@@ -2,6 +2,7 @@ import Domain
 import HTTPServer
 import JSON
 import Observability
+import Postgres
 import Store
 
 /// The stream of a session, over WebSocket or as server-sent events: the same events with the same ids.
@@ -65,14 +66,19 @@ struct StreamRoutes: Sendable {
                 }
             }
             group.addTask {
-                _ = try await feed.run(after: after) { event in
-                    try await writer.write(
-                        ServerSentEvent(
-                            id: event.position.description,
-                            event: event.kind.rawValue,
-                            data: String(decoding: event.serialized(), as: UTF8.self)
-                        ).serialized()
-                    )
+                do {
+                    _ = try await feed.run(after: after) { event in
+                        try await writer.write(
+                            ServerSentEvent(
+                                id: event.position.description,
+                                event: event.kind.rawValue,
+                                data: String(decoding: event.serialized(), as: UTF8.self)
+                            ).serialized()
+                        )
+                    }
+                } catch let error as PostgresError {
+                    self.logger.warning("a stream failed", [.error: .error(error)])
+                    throw error
                 }
             }
             // The first to end is the stream's end, or the client's.

@@ -31,6 +31,7 @@ struct ToolRoutes: Sendable {
             payload: call.serialized(),
             traceparent: routed.traceparent
         )
+        guard event.payload.count <= EventLimits.bytesMax else { throw Problem.tooLarge }
         do {
             _ = try EventSchema.toolRequest.parse(event.payload)
         } catch {

@@ -63,6 +63,7 @@ final class StreamHub: Sendable {
         var holding: Set<SessionKey> = []
         var followerCount = 0
         var nextID = 0
+        var isClosed = false
     }
 
     private let limits: Limits
@@ -76,14 +77,14 @@ final class StreamHub: Sendable {
     /// How many clients follow.
     var followerCount: Int { state.withLock(\.followerCount) }
 
-    /// Begins to follow a session; nil when too many clients follow already.
+    /// Begins to follow a session; nil when too many clients follow already, or the hub is closed.
     func subscribe(to key: SessionKey) -> Subscription? {
         let (events, continuation) = AsyncStream.makeStream(
             of: StreamEvent.self,
             bufferingPolicy: .bufferingOldest(limits.queuedEventsMax)
         )
         return state.withLock { state in
-            guard state.followerCount < limits.followersMax else { return nil }
+            guard !state.isClosed, state.followerCount < limits.followersMax else { return nil }
             state.followerCount += 1
             state.nextID += 1
             var session = state.sessions[key] ?? Session(lastEvent: .now)
@@ -93,12 +94,12 @@ final class StreamHub: Sendable {
         }
     }
 
-    /// Ends a subscription.
+    /// Ends a subscription; to be called once for each, also for one that was cut off.
     func unsubscribe(_ subscription: Subscription, from key: SessionKey) {
         let continuation = state.withLock { state -> AsyncStream<StreamEvent>.Continuation? in
+            state.followerCount -= 1
             guard var session = state.sessions.removeValue(forKey: key) else { return nil }
             let continuation = session.followers.removeValue(forKey: subscription.id)
-            if continuation != nil { state.followerCount -= 1 }
             if !session.isIdle { state.sessions[key] = session }
             return continuation
         }
@@ -134,10 +135,11 @@ final class StreamHub: Sendable {
         }
     }
 
-    /// Ends every stream: clients come back, to another gateway.
+    /// Ends every stream and begins none: clients come back, to another gateway.
     func close() {
         let continuations = state.withLock { state in
-            state.sessions.values.flatMap { $0.followers.values.map(\.self) }
+            state.isClosed = true
+            return state.sessions.values.flatMap { $0.followers.values.map(\.self) }
         }
         for continuation in continuations {
             continuation.finish()

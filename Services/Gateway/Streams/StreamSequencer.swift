@@ -40,7 +40,8 @@ struct StreamSequencer {
     }
 
     private func isNext(_ event: StreamEvent) -> Bool {
-        guard let last else { return true }
+        // Whose beginning is not known yet may have been overtaken by this event.
+        guard let last else { return event.position.opensAttempt }
         if event.position.turn == last.turn {
             return event.position.index == last.index + 1 || event.position.opensAttempt
         }

@@ -70,13 +70,13 @@ enum ReadSQL {
         """
     )
 
-    /// The tool steps of those turns.
+    /// The tool steps of those turns that clients see: a call that was refused on the spot has no event.
     static let streamSteps: PostgresStatement = .init(
         """
         SELECT t.seq, s.turn_id, s.event_id, s.name, s.stream_index, s.result_index, s.request, s.response
         FROM \(turnsFrom)
         JOIN turn_steps s ON s.tenant_id = t.tenant_id AND s.turn_id = t.turn_id AND s.session_id = t.session_id
-        WHERE s.kind = 'tool'
+        WHERE s.kind = 'tool' AND s.event_id IS NOT NULL
         ORDER BY t.seq, s.step
         """
     )

@@ -157,9 +157,9 @@ enum TurnSQL {
         WITH input AS (
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
                     $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::text[],
-                    $15::text[], $16::bigint[])
+                    $15::text[], $16::bigint[], $17::text[])
                 AS i(tenant_id, session_id, turn_id, epoch, status, event_id, role, type, message, persona_id, metadata,
-                    input_tokens, output_tokens, error_code, error_message, stream_next)
+                    input_tokens, output_tokens, error_code, error_message, stream_next, created_at)
         ), own AS (
             UPDATE turns t
             SET status = i.status, finished_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL,
@@ -177,10 +177,12 @@ enum TurnSQL {
             RETURNING s.tenant_id, s.session_id, s.last_seq
         ), events AS (
             INSERT INTO session_events
-                (tenant_id, session_id, seq, turn_seq, event_id, role, type, persona_id, message, metadata, usage)
+                (tenant_id, session_id, seq, turn_seq, event_id, role, type, persona_id, message, metadata, usage,
+                    created_at)
             SELECT o.tenant_id, o.session_id, b.last_seq, o.turn_seq, o.event_id, o.role, o.type, o.persona_id,
                 o.message, o.metadata::json, json_build_object('input_tokens', o.input_tokens, 'output_tokens',
-                    o.output_tokens, 'total_tokens', o.input_tokens + o.output_tokens)
+                    o.output_tokens, 'total_tokens', o.input_tokens + o.output_tokens),
+                coalesce(o.created_at::timestamptz, now())
             FROM own o JOIN bumped b USING (tenant_id, session_id)
         )
         SELECT tenant_id, session_id, turn_id FROM own

@@ -51,6 +51,11 @@ package struct PlatformClient: Sendable {
         PlatformClient(port: port, key: key, pool: pool)
     }
 
+    /// The same for another service, which listens on another port.
+    package func onPort(_ port: UInt16) -> PlatformClient {
+        PlatformClient(port: port, key: key, pool: pool)
+    }
+
     /// Sends any request.
     package func request(
         _ method: String,
@@ -101,19 +106,20 @@ package struct PlatformClient: Sendable {
     }
 
     /// A turn, as soon as it is over.
-    package func finishedTurn(_ eventID: String, timeout: Duration = .seconds(20)) async throws -> JSONValue {
+    package func finishedTurn(_ eventID: String, timeout: Duration = .seconds(45)) async throws -> JSONValue {
         try await eventuallyValue("the end of turn \(eventID)", timeout: timeout, interval: .milliseconds(20)) {
             let response = try await get("/v1/turns/\(eventID)")
             let status = response.json["status"]?.stringValue ?? ""
-            return ["completed", "failed", "cancelled"].contains(status) ? response.json : nil
+            // Not `: nil`: JSON has a null of its own.
+            return ["completed", "failed", "cancelled"].contains(status) ? .some(response.json) : .none
         }
     }
 
     /// The text of the answer to a message, as soon as it is there; throws when the turn failed.
-    package func answer(to message: SentMessage, timeout: Duration = .seconds(20)) async throws -> String {
+    package func answer(to message: SentMessage, timeout: Duration = .seconds(45)) async throws -> String {
         let turn = try await finishedTurn(message.eventID, timeout: timeout)
         guard turn["status"]?.stringValue == "completed" else {
-            throw TestKitError(.commandFailed, "the turn failed: \(turn["error"]?.string ?? "without a reason")")
+            throw TestKitError(.commandFailed, "the turn failed: \(turn.string)")
         }
         let stream = try await self.stream(message.sessionID)
         defer { stream.cancel() }
@@ -132,6 +138,7 @@ package struct PlatformClient: Sendable {
     ///   - sessionID: The session.
     ///   - after: The id to resume after, in the query.
     ///   - lastEventID: The id to resume after, in the header.
+    /// - Returns: The stream.
     /// - Throws: When the gateway answers with anything but a stream.
     package func stream(
         _ sessionID: String,

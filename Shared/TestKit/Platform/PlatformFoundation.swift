@@ -73,6 +73,7 @@ struct PlatformFoundation: Sendable {
             "PARLEY_REPUBLISH_AFTER": "2s",
             "PARLEY_MODEL_BASE_URL": model.server.baseURL,
             "PARLEY_MODEL_NAME": "scripted",
+            "PARLEY_MODEL_IDLE_TIMEOUT": "15s",
             "PARLEY_MODEL_API_KEY": "model-key-that-no-log-may-show",
             "PARLEY_LOG_LEVEL": "debug",
         ]

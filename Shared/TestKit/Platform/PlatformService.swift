@@ -15,6 +15,7 @@ package final class PlatformService: Sendable {
     ///   - program: The executable product.
     ///   - environment: Its settings, without the port.
     ///   - pool: Asks whether it is ready.
+    /// - Throws: When the executable is not built, or there is no free port.
     init(_ program: String, environment: [String: String], pool: HTTPClientPool) throws {
         let path = try BuiltProducts.path(program)
         let port = try freePort()

@@ -43,7 +43,7 @@ package final class SessionWebSocket: Sendable {
     }
 
     /// What comes next; pings are answered by the way.
-    package func next(timeout: Duration = .seconds(20)) async throws -> Incoming {
+    package func next(timeout: Duration = .seconds(45)) async throws -> Incoming {
         while true {
             let head = try await socket.read(count: 2, timeout: timeout)
             var count = Int(head[1] & 0x7F)
