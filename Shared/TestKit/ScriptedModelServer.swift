@@ -128,7 +128,7 @@ package final class ScriptedModelServer: Sendable {
         case .later(let decide):
             let outcome = Outcome()
             let done = DispatchSemaphore(value: 0)
-            // The connection's own thread waits for it; there is no task that could be its parent.
+            // unstructured: the connection's own thread waits for it; there is no task that could be its parent.
             Task {
                 let reply = await decide(request)
                 outcome.reply.withLock { $0 = reply }

@@ -25,6 +25,9 @@ final class TurnSlots: Sendable {
     /// How many slots are free.
     var freeCount: Int { state.withLock(\.free) }
 
+    /// How many wait in line.
+    var waitingCount: Int { state.withLock(\.waiters.count) }
+
     /// Takes a slot, as soon as there is one.
     /// - Throws: `CancellationError` when the task is cancelled while it waits.
     func acquire() async throws {

@@ -40,12 +40,12 @@ struct StreamSequencer {
     }
 
     private func isNext(_ event: StreamEvent) -> Bool {
-        // Whose beginning is not known yet may have been overtaken by this event.
-        guard let last else { return event.position.opensAttempt }
-        if event.position.turn == last.turn {
+        if let last, event.position.turn == last.turn {
             return event.position.index == last.index + 1 || event.position.opensAttempt
         }
-        return turnIsOver && event.position.opensAttempt
+        // An event that opens no attempt may have overtaken the one that does. A turn whose beginning was lost is held,
+        // and its end must not be lost with it.
+        return turnIsOver && event.position.opensAttempt && held.keys.allSatisfy { $0 >= event.position }
     }
 
     private mutating func pass(_ event: StreamEvent) -> StreamEvent {

@@ -69,7 +69,7 @@ struct PlatformFoundation: Sendable {
             "PARLEY_KAFKA_BROKERS": broker.bootstrapServers,
             "PARLEY_KAFKA_PROFILE": "local",
             "PARLEY_TOPIC_PARTITIONS": "4",
-            "PARLEY_LEASE_DURATION": "1500ms",
+            "PARLEY_LEASE_DURATION": "6s",
             "PARLEY_REPUBLISH_AFTER": "2s",
             "PARLEY_MODEL_BASE_URL": model.server.baseURL,
             "PARLEY_MODEL_NAME": "scripted",

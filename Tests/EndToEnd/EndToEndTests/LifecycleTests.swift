@@ -7,13 +7,21 @@ import Testing
 struct LifecycleTests {
     private static let slow = (1...20).map { "word\($0)" }.joined(separator: " ")
 
+    /// With leases so short that a lost worker's turns go on soon.
+    private func options(_ worker: [String: String] = [:]) -> PlatformOptions {
+        var options = PlatformOptions()
+        options.environment["PARLEY_LEASE_DURATION"] = "2500ms"
+        options.worker = worker
+        return options
+    }
+
     private func assistantCount(_ platform: Platform, _ session: String) async throws -> Int {
         try await platform.client.history(session).filter { $0["role"] == "assistant" }.count
     }
 
     @Test("SIGTERM: each service ends with 0 well within the deadline, and a turn that runs comes to its end")
     func sigterm() async throws {
-        try await withOwnPlatform { platform in
+        try await withOwnPlatform(options()) { platform in
             let session = unique("term")
             let marker = platform.model.answer { _, _ in .text(Self.slow).delayed(piece: .milliseconds(80)) }
             let sent = try await platform.client.post("Slowly \(marker)", session: session)
@@ -53,9 +61,7 @@ struct LifecycleTests {
 
     @Test("SIGTERM in a turn that takes too long: the worker ends with 0, and the next worker ends the turn")
     func handOver() async throws {
-        var options = PlatformOptions()
-        options.worker["PARLEY_WORKER_DRAIN"] = "500ms"
-        try await withOwnPlatform(options) { platform in
+        try await withOwnPlatform(options(["PARLEY_WORKER_DRAIN": "500ms"])) { platform in
             let session = unique("over")
             let marker = platform.model.answer { _, count in count == 0 ? .hang : .text("done by another") }
             let sent = try await platform.client.post("Slowly \(marker)", session: session)
@@ -73,7 +79,7 @@ struct LifecycleTests {
 
     @Test("A worker that is killed in mid-turn: the next one answers within seconds, once")
     func workerKilled() async throws {
-        try await withOwnPlatform { platform in
+        try await withOwnPlatform(options()) { platform in
             let session = unique("kill")
             let marker = platform.model.answer { request, count in
                 // The tool's result is there when the call comes that is cut off.
@@ -112,7 +118,7 @@ struct LifecycleTests {
 
     @Test("A broker that loses all its data, and services that are killed: what was accepted is answered, once")
     func brokerAndServicesKilled() async throws {
-        try await withOwnPlatform { platform in
+        try await withOwnPlatform(options()) { platform in
             let sessions = (0..<5).map { _ in unique("lost") }
             let gate = Gate()
             defer { gate.open() }

@@ -1,0 +1,159 @@
+import Domain
+import Testing
+
+@testable import parley_gateway
+
+struct StreamHubTests {
+    private let key = SessionKey(tenantID: "default", sessionID: "s")
+
+    private func hub(_ change: (inout StreamHub.Limits) -> Void = { _ in }) -> StreamHub {
+        var limits = StreamHub.Limits()
+        change(&limits)
+        return StreamHub(limits: limits)
+    }
+
+    /// What is there for a follower whose stream has ended.
+    private func positions(_ subscription: StreamHub.Subscription) async -> [String] {
+        var positions: [String] = []
+        for await event in subscription.events {
+            positions.append(event.position.description)
+        }
+        return positions
+    }
+
+    @Test func everyFollowerOfTheSessionGetsTheEvents() async throws {
+        let hub = hub()
+        let first = try #require(hub.subscribe(to: key))
+        let second = try #require(hub.subscribe(to: key))
+        let otherTenant = try #require(hub.subscribe(to: SessionKey(tenantID: "other", sessionID: "s")))
+        for event in Make.turn(1, deltas: 1) {
+            hub.receive(event, for: key)
+        }
+        hub.close()
+        #expect(await positions(first) == ["1-0", "1-1", "1-2"])
+        #expect(await positions(second) == ["1-0", "1-1", "1-2"])
+        #expect(await positions(otherTenant) == [])
+    }
+
+    @Test func whoComesInTheMiddleGetsWhatTheRunningTurnHasSaid() async throws {
+        let hub = hub()
+        let turn = Make.turn(1, deltas: 2)
+        for event in turn.prefix(2) {
+            hub.receive(event, for: key)
+        }
+        let late = try #require(hub.subscribe(to: key))
+        #expect(late.running == Array(turn.prefix(2)))
+        for event in turn.dropFirst(2) {
+            hub.receive(event, for: key)
+        }
+        let later = try #require(hub.subscribe(to: key))
+        #expect(later.running == [], "a turn that is over is read from the database")
+        hub.close()
+        #expect(await positions(late) == ["1-2", "1-3"])
+    }
+
+    @Test func aTurnThatBeginsAgainForgetsTheAttemptBefore() throws {
+        let hub = hub()
+        let second = StreamPosition.attemptStride
+        for event in [
+            Make.event(1, 0, .turnStarted), Make.event(1, 1, .delta), Make.event(1, second, .turnRestarted),
+            Make.event(1, second + 1, .delta),
+        ] {
+            hub.receive(event, for: key)
+        }
+        let late = try #require(hub.subscribe(to: key))
+        #expect(late.running.map(\.position.index) == [second, second + 1])
+    }
+
+    @Test func followersAtAndOverTheLimit() throws {
+        let hub = hub { $0.followersMax = 2 }
+        let first = try #require(hub.subscribe(to: key))
+        let second = try #require(hub.subscribe(to: SessionKey(tenantID: "default", sessionID: "other")))
+        #expect(hub.subscribe(to: key) == nil)
+        #expect(hub.followerCount == 2)
+        hub.unsubscribe(first, from: key)
+        #expect(hub.subscribe(to: key) != nil)
+        #expect(hub.subscribe(to: key) == nil)
+        _ = second
+    }
+
+    @Test func aSlowFollowerIsCutOffAfterWhatFitsAndTheOthersAreNot() async throws {
+        let hub = hub { $0.queuedEventsMax = 3 }
+        let slow = try #require(hub.subscribe(to: key))
+        let turn = Make.turn(1, deltas: 4)
+        for event in turn.prefix(3) {
+            hub.receive(event, for: key)
+        }
+        let quick = try #require(hub.subscribe(to: key))
+        for event in turn.dropFirst(3) {
+            hub.receive(event, for: key)
+        }
+        #expect(await positions(slow) == ["1-0", "1-1", "1-2"], "at the limit everything is there, then it ends")
+        hub.close()
+        #expect(await positions(quick) == ["1-3", "1-4", "1-5"])
+    }
+
+    @Test func whoWasCutOffMakesRoomForAnother() throws {
+        let hub = hub {
+            $0.queuedEventsMax = 1
+            $0.followersMax = 1
+        }
+        let slow = try #require(hub.subscribe(to: key))
+        for event in Make.turn(1, deltas: 1) {
+            hub.receive(event, for: key)
+        }
+        hub.unsubscribe(slow, from: key)
+        #expect(hub.followerCount == 0)
+        #expect(hub.subscribe(to: key) != nil)
+    }
+
+    @Test func keptEventsAtAndOverTheLimit() throws {
+        let hub = hub { $0.keptEventsMax = 3 }
+        for event in Make.turn(1, deltas: 5).dropLast() {
+            hub.receive(event, for: key)
+        }
+        #expect(try #require(hub.subscribe(to: key)).running.map(\.position.index) == [0, 1, 2])
+    }
+
+    @Test func whatIsHeldPassesWhenItsTimeIsOver() async throws {
+        let hub = hub()
+        let follower = try #require(hub.subscribe(to: key))
+        let now = ContinuousClock.now
+        hub.receive(Make.event(1, 0, .turnStarted), for: key, now: now)
+        hub.receive(Make.event(1, 2, .message), for: key, now: now)
+        hub.expire(now: now + StreamSequencer.patience - .milliseconds(1))
+        #expect(try #require(hub.subscribe(to: key)).running.map(\.position.index) == [0])
+        hub.expire(now: now + StreamSequencer.patience)
+        hub.close()
+        #expect(await positions(follower) == ["1-0", "1-2"])
+    }
+
+    @Test func aClosedHubTakesNobody() async throws {
+        let hub = hub()
+        let follower = try #require(hub.subscribe(to: key))
+        hub.close()
+        #expect(await positions(follower) == [])
+        #expect(hub.subscribe(to: key) == nil)
+        hub.unsubscribe(follower, from: key)
+        #expect(hub.followerCount == 0)
+    }
+
+    @Test func sessionsThatNobodyFollowsAreBounded() throws {
+        let hub = hub {
+            $0.idleSessionsMax = 2
+            $0.followersMax = 1
+        }
+        let now = ContinuousClock.now
+        for number in 1...4 {
+            let key = SessionKey(tenantID: "default", sessionID: "s\(number)")
+            hub.receive(Make.event(1, 0, .turnStarted), for: key, now: now + .seconds(number))
+        }
+        func running(_ number: Int) -> Int {
+            let key = SessionKey(tenantID: "default", sessionID: "s\(number)")
+            guard let subscription = hub.subscribe(to: key) else { return -1 }
+            defer { hub.unsubscribe(subscription, from: key) }
+            return subscription.running.count
+        }
+        #expect((1...4).map(running) == [0, 1, 1, 1], "the one that was quiet for the longest time goes")
+    }
+}
