@@ -3,7 +3,8 @@
 /// An offset alone cannot tell: after a restart with an empty log, new records may already have grown past the position, and
 /// reading on there would skip them. So after a lost connection the last record seen (the anchor: its offset and a
 /// fingerprint) is read again. If it is the same, the log is; if another record is there, the partition is read from its
-/// beginning.
+/// beginning. If the log ends before the anchor, it is another one too: some brokers answer a fetch behind the end with
+/// nothing instead of an error, and without a look at the end the reader would wait until the new log has caught up.
 struct ReaderStateMachine: Sendable {
     /// Where a partition is read from next.
     enum Position: Sendable, Equatable {
@@ -91,6 +92,22 @@ struct ReaderStateMachine: Sendable {
         }
         partitions[record.partition]?.anchor = Anchor(offset: record.offset, fingerprint: fingerprint)
         return .deliver
+    }
+
+    /// The partitions whose anchor is still to be read again.
+    var unverified: [Int32] {
+        partitions.filter { $0.value.isVerifying }.map(\.key)
+    }
+
+    /// The broker's answer to a fetch says where the log of a partition ends (one past its last record); answers true
+    /// when the anchor cannot be in it, and the partition is to be read from its beginning.
+    mutating func logEnds(at end: Int64, in number: Int32) -> Bool {
+        guard let partition = partitions[number], partition.isVerifying, let anchor = partition.anchor,
+            end <= anchor.offset
+        else { return false }
+        partitions[number] = Partition(start: .beginning)
+        resets += 1
+        return true
     }
 
     private static func fingerprint(of record: BusRecord) -> Int {

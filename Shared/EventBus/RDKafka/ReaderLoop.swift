@@ -84,8 +84,11 @@ final class ReaderLoop: Sendable {
                 nextDiscovery = .now
             }
             let isIdle = receive(consumer, &machine)
+            let isVerifying = verify(consumer, &machine)
             if isIdle {
-                wakeup.wait(milliseconds: max(1, min(1000, (nextDiscovery - .now).wholeMilliseconds)))
+                // An empty answer to a fetch wakes nobody, but tells where the log ends.
+                let longest = isVerifying ? 50 : 1000
+                wakeup.wait(milliseconds: max(1, min(longest, (nextDiscovery - .now).wholeMilliseconds)))
             }
         }
         consumer.close()
@@ -129,6 +132,23 @@ final class ReaderLoop: Sendable {
         }
         queue.offer(delivered)
         return isIdle
+    }
+
+    /// Reads partitions from their beginning whose log is shorter than it was; answers whether some are still unsure.
+    private func verify(_ consumer: RDKafkaConsumer, _ machine: inout ReaderStateMachine) -> Bool {
+        let unverified = machine.unverified
+        guard !unverified.isEmpty else { return false }
+        var isShorter = false
+        for partition in unverified {
+            // What the client remembers from before the loss is behind the anchor, and so does no harm.
+            guard let end = consumer.fetchedEnd(of: partition) else { continue }
+            isShorter = machine.logEnds(at: end, in: partition) || isShorter
+        }
+        if isShorter {
+            logger.warning("the broker has a shorter log than before; it is read from its beginning")
+            assign(machine, consumer)
+        }
+        return true
     }
 
     private func assign(_ machine: ReaderStateMachine, _ consumer: RDKafkaConsumer) {

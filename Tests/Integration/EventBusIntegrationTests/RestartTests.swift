@@ -60,6 +60,40 @@ struct RestartTests {
         }
     }
 
+    @Test("A reader goes on after a restart without data though the new log is shorter than the old one")
+    func readsAShorterLog() async throws {
+        try await withOwnBroker { broker in
+            let fixture = BusFixture(broker)
+            let keeper = try TopicKeeper(
+                configuration: fixture.configuration,
+                topics: [fixture.spec],
+                logger: fixture.logger
+            )
+            try await keeper.ensure()
+            let producer = try BusProducer(
+                configuration: fixture.configuration,
+                logger: fixture.logger,
+                onTopicMissing: { _ in keeper.nudge() }
+            )
+            let reader = try fixture.reader(.beginning)
+            let read = Collected()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await keeper.run() }
+                group.addTask { try await reader.run { read.append($0) } }
+                try await producer.publish((0..<20).map { fixture.record("key", "before-\($0)") })
+                try await eventually("all before") { read.count == 20 }
+                try await broker.kill9()
+                try await broker.restart()
+                try await publishUntilDelivered(fixture.record("key", "after"), producer)
+                try await eventually("the record after", timeout: .seconds(20)) { read.texts.contains("after") }
+                await producer.close()
+                reader.shutdown()
+                keeper.shutdown()
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test("Shutdown ends in time while the broker is away")
     func stopsWithoutABroker() async throws {
         try await withOwnBroker { broker in

@@ -74,4 +74,19 @@ private func record(_ offset: Int64, _ text: String, partition: Int32 = 0) -> Bu
         #expect(machine.received(record(9, "later")) == .deliver)
         #expect(machine.resets == 0)
     }
+
+    @Test func aLogThatEndsBeforeTheAnchorIsAnotherOne() {
+        var machine = ReaderStateMachine()
+        _ = machine.discovered(count: 2)
+        _ = machine.received(record(4, "x"))
+        #expect(machine.logEnds(at: 0, in: 0) == false, "nothing was lost")
+        machine.suspect()
+        #expect(machine.unverified == [0], "of the other partition nothing was seen")
+        #expect(machine.logEnds(at: 5, in: 0) == false, "the anchor may be its last record")
+        #expect(machine.logEnds(at: 0, in: 1) == false)
+        #expect(machine.logEnds(at: 4, in: 0) == true)
+        #expect(machine.positions == [0: .beginning, 1: .start])
+        #expect(machine.unverified.isEmpty)
+        #expect(machine.resets == 1)
+    }
 }
