@@ -6,13 +6,14 @@ usage: first-message.py MESSAGE   (PARLEY_URL and PARLEY_API_KEY in the environm
 
 import json
 import os
+import signal
 import sys
 import urllib.error
 import urllib.request
 
 URL = os.environ["PARLEY_URL"]
 HEADERS = {"Authorization": "Bearer " + os.environ["PARLEY_API_KEY"], "Content-Type": "application/json"}
-SECONDS = 30
+SECONDS = 60
 
 
 def post(path: str, body: dict) -> dict:
@@ -38,7 +39,14 @@ def events(session: str):
                 kind, data = "message", []
 
 
+def give_up(*_) -> None:
+    raise TimeoutError(f"no answer within {SECONDS} s")
+
+
 def main() -> int:
+    # The stream sends a sign of life now and then, so that a time limit for one read would never pass.
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(SECONDS)
     accepted = post("/v1/session/message", {"message": sys.argv[1]})
     print(f"    you: {sys.argv[1]}\n    parley: ", end="", flush=True)
     streamed = False

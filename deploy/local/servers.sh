@@ -10,13 +10,14 @@ POSTGRES_DATA=/proc/self/fd/8
 AS_POSTGRES=(env -C /)
 [ "$(id -u)" != 0 ] || AS_POSTGRES+=(setpriv --reuid=postgres --regid=postgres --init-groups --)
 
-# init_postgres: makes the cluster, in a folder that gets its name only when it is complete.
+# init_postgres: makes the cluster, in a folder that gets its name only when it is complete. Its locale is C: text is
+# compared byte by byte, which is what ids need and much the fastest for their indexes; the encoding is UTF-8 all the same.
 init_postgres() {
   local data=$RUN/postgres.new
   rm -rf "$data" "$RUN/roles"
   mkdir -m 700 "$data"
   [ "$(id -u)" != 0 ] || chown postgres: "$data"
-  "${AS_POSTGRES[@]}" "$POSTGRES_BIN/initdb" -D "$POSTGRES_DATA" -U postgres -E UTF8 --locale=C.UTF-8 \
+  "${AS_POSTGRES[@]}" "$POSTGRES_BIN/initdb" -D "$POSTGRES_DATA" -U postgres --encoding=UTF8 --locale=C \
     --auth-local=reject --auth-host=scram-sha-256 >"$RUN/logs/initdb.log" 2>&1 8<"$data" ||
     die "initdb failed: see $RUN/logs/initdb.log"
   mv "$data" "$RUN/postgres"

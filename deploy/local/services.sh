@@ -39,32 +39,41 @@ service_port_variable() {
 service_settings() {
   printf '%s=%s\n' PARLEY_DATABASE_URL "$DATABASE_URL" PARLEY_REDIS_URL "$REDIS_URL" \
     PARLEY_KAFKA_BROKERS "$KAFKA_BROKERS" PARLEY_KAFKA_PROFILE local \
-    PARLEY_POLICY_DIR "${PARLEY_POLICY_DIR:-deploy/policies}" PARLEY_OPA_LIBRARY .vendor/lib/libopabridge.so \
-    PARLEY_MODEL_PROVIDER "${PARLEY_MODEL_PROVIDER:-local}" PARLEY_LOG_LEVEL "${PARLEY_LOG_LEVEL:-info}" \
+    PARLEY_POLICY_DIR "$(absolute "${PARLEY_POLICY_DIR:-deploy/policies}")" \
+    PARLEY_OPA_LIBRARY "$(absolute "${PARLEY_OPA_LIBRARY:-.vendor/lib/libopabridge.so}")" \
     PARLEY_HTTP_PORT "$(service_port "$1")"
 }
 
-# inherited_settings: the PARLEY_ variables of the caller that a service can see: not those of this stack's scripts,
-# nor what only a client or an operator needs.
-inherited_settings() {
-  local name
-  for name in $(compgen -e PARLEY_ | grep -vE '_PORT$'); do
-    [[ " $HIDDEN $STACK_ONLY " == *" $name "* ]] || printf '%s=%s\n' "$name" "${!name}"
-  done
+# absolute PATH: taken from the repository's root folder, which is where `make` was called.
+absolute() { realpath -m -- "$1"; }
+
+# hidden_settings NAME: the PARLEY_ variables of the caller that this service must not see: those of this stack's own
+# scripts, what only a client or an operator needs, and the model's key for those who never call a model.
+hidden_settings() {
+  compgen -e PARLEY_ | grep -E '^PARLEY_(GATEWAY|POSTGRES|REDIS|BROKER|WORKER|EXECUTOR)_PORT$' || true
+  printf 'PARLEY_%s\n' RUN BIN URL API_KEY MIGRATION_DATABASE_URL OWNER_PASSWORD SERVICE_PASSWORD
+  case $1 in worker.*) ;; *) say PARLEY_MODEL_API_KEY ;; esac
 }
 
-HIDDEN="PARLEY_URL PARLEY_API_KEY PARLEY_MIGRATION_DATABASE_URL PARLEY_OWNER_PASSWORD PARLEY_SERVICE_PASSWORD"
-STACK_ONLY="PARLEY_RUN PARLEY_BIN PARLEY_DATABASE_URL PARLEY_REDIS_URL PARLEY_KAFKA_BROKERS"
+# inherited_settings NAME: the PARLEY_ variables of the caller that reach this service as they are, with their values.
+inherited_settings() {
+  local name
+  comm -23 <(compgen -e PARLEY_ | sort) <({ hidden_settings "$1" && service_settings "$1" | cut -d= -f1; } | sort -u) |
+    while IFS= read -r name; do printf '%s=%s\n' "$name" "${!name}"; done
+}
 
-# service_print NAME: changes with its settings and with its executable.
+# service_print NAME: changes with its settings, with its executable, and with the policies that it reads when it starts.
 service_print() {
-  fingerprint "$(service_settings "$1")" "$(inherited_settings)" "$(stat -L -c '%s %Y' "$BIN/parley-${1%.*}")"
+  local policies=''
+  case $1 in worker.* | executor.*) policies=$(find "${PARLEY_POLICY_DIR:-deploy/policies}" -type f -printf '%p %s %T@\n') ;; esac
+  fingerprint "$(service_settings "$1")" "$(inherited_settings "$1")" "$policies" \
+    "$(stat -L -c '%s %Y' "$BIN/parley-${1%.*}")"
 }
 
 start_service() {
   local name=$1 program=$BIN/parley-${1%.*} hidden
   local -a settings unset=()
-  for hidden in $HIDDEN; do unset+=(-u "$hidden"); done
+  for hidden in $(hidden_settings "$name"); do unset+=(-u "$hidden"); done
   mapfile -t settings < <(service_settings "$name")
   launch "$name" "$(service_port "$name")" "$(service_print "$name")" env "${unset[@]}" "${settings[@]}" "$program"
 }
@@ -129,5 +138,5 @@ ensure_key() {
     KEY=$(grep -oE 'pk_[A-Za-z0-9_.-]+' <<<"$output" | head -n 1) || die "parleyctl keys create printed no key"
     key_works "$KEY" || die "the gateway does not take the key that parleyctl just made"
   fi
-  write_env "$KEY"
+  write_env "$KEY" "$BIN"
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Tests the scripts of the local stack: starting, repairing, stopping, and what they must never touch. The servers are
-# real, the three services are placeholders (a small HTTP server that answers what `make up` asks), so that what is
-# tested here is the scripts only. Works in a folder and on ports of its own; prints one line a test, and a summary in
-# the form that counting.sh reads.
+# Tests the local stack: starting, repairing, stopping, and what that must never touch. The servers are real. The three
+# services are placeholders at first (a small HTTP server that answers what `make up` asks), so that the scripts are
+# tested at their edges; then come the real ones, as `make build` made them (STACK_TEST_BIN names another folder).
+# Works in a folder and on ports of its own; prints one line a test, and a summary in the form that counting.sh reads.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+services=${STACK_TEST_BIN:-$ROOT/.build/debug}
+[ -x "$services/parley-gateway" ] || die "no services in $services: make build first"
 work=$(mktemp -d)
 export PARLEY_RUN=$work/run PARLEY_BIN=$work/bin STOP_SECONDS=2
 ports=(GATEWAY POSTGRES REDIS BROKER WORKER EXECUTOR)
@@ -206,6 +208,77 @@ names_taken_port() {
   [ ! -s "$PARLEY_RUN/pids" ]
 }
 
+# use_real_services: from here on; in a new folder, so that the database is empty.
+use_real_services() {
+  deploy/local/down.sh
+  export PARLEY_RUN=$work/real PARLEY_BIN=$services STOP_SECONDS=25
+}
+
+# call PATH [CURL-ARGUMENT…]: a request with the key.
+call() {
+  local path=$1
+  shift
+  curl -fsS --max-time 10 -H "Authorization: Bearer $(sed -n 's/^export PARLEY_API_KEY=//p' "$PARLEY_RUN/env")" \
+    -H 'Content-Type: application/json' "$@" "http://127.0.0.1:$PARLEY_GATEWAY_PORT$path"
+}
+
+post() { call /v1/session/message -d "{\"session_id\": \"$1\", \"message\": \"$2\"}"; }
+
+# answers SESSION TEXT: how many answers of that session say this.
+answers() {
+  call "/v1/sessions/$1/events" | grep -oE "\"role\":\"assistant\",[^{}]*\"message\":\"[^\"]*$2" | wc -l
+}
+
+# await_answer SESSION TEXT: exactly one comes.
+await_answer() {
+  for _ in {1..150}; do
+    if [ "$(answers "$1" "$2")" != 0 ]; then break; fi
+    sleep 0.2
+  done
+  expect "$(answers "$1" "$2")" 1
+}
+
+# readme_names_settings: every setting of the three services is in the README, and the README has no other.
+readme_names_settings() {
+  local name wanted written
+  wanted=$(for name in gateway worker executor; do "$services/parley-$name" --help; done | sed -nE 's/^(PARLEY_\w+) .*/\1/p')
+  written=$(sed -n '/^### The services/,/^## /p' README.md | sed -nE 's/^. .(PARLEY_\w+). .*/\1/p')
+  expect "$(sort -u <<<"$written")" "$(sort -u <<<"$wanted")"
+}
+
+answers_first_message() {
+  up
+  cat "$work/up.log"
+  grep -q 'parley: 2 + 2 = 4\.' "$work/up.log"
+  deploy/local/status.sh
+}
+
+# What was answered is readable after make down and make up; what was only accepted is answered then.
+messages_survive() {
+  post kept 'Calculate 20 + 22'
+  await_answer kept '= 42'
+  post late 'Calculate 30 + 31'
+  down
+  up
+  expect "$(answers kept '= 42')" 1
+  await_answer late '= 61'
+}
+
+worker_killed_in_use() {
+  local number
+  for number in 1 2 3 4 5 6 7 8; do post "busy-$number" "Calculate $number + 100"; done
+  kill -9 "$(pid_of worker.1)"
+  post busy-9 'Calculate 9 + 100'
+  up
+  for number in 1 2 3 4 5 6 7 8 9; do await_answer "busy-$number" "= $((number + 100))"; done
+}
+
+broker_killed() {
+  kill -9 "$(pid_of broker.1)"
+  up
+  grep -q 'parley: 2 + 2 = 4\.' "$work/up.log"
+}
+
 clean_up() {
   deploy/local/down.sh >/dev/null 2>&1 || say "stack-test: down failed: something may still run from $work"
   rm -rf "$work"
@@ -231,6 +304,12 @@ check "a pid that is another's now is not signalled" spares_strangers
 check "make down leaves nothing, twice" down_leaves_nothing
 check "what ignores SIGTERM is killed" stubborn_is_killed
 check "a taken port is named with its holder, and nothing starts" names_taken_port
+use_real_services
+check "the README names every setting" readme_names_settings
+check "the real services answer a first message" answers_first_message
+check "messages survive make down and make up" messages_survive
+check "a worker killed in use loses and repeats nothing" worker_killed_in_use
+check "after kill -9 of the broker the next answer streams" broker_killed
 word=passed
 [ "$failed" -eq 0 ] || word=failed
 say "✔ Test run with $((passed + failed)) tests in 1 suite $word after $SECONDS.0 seconds."

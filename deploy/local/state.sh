@@ -55,10 +55,11 @@ set_addresses() {
   REDIS_URL=redis://127.0.0.1:$PARLEY_REDIS_PORT
 }
 
-# write_env KEY: the file to source; replaced only if something in it changed.
+# write_env KEY FOLDER: the file to source, with parleyctl on the path; replaced only if something in it changed.
 write_env() {
   local text
-  text=$(printf 'export %s=%s\n' PARLEY_URL "$URL" PARLEY_API_KEY "$1" PARLEY_KAFKA_BROKERS "$KAFKA_BROKERS" \
+  # shellcheck disable=SC2016 # the path is the reader's
+  text=$(printf 'export PATH="$PATH:%s"\n' "$(realpath "$2")" && printf 'export %s=%s\n' PARLEY_URL "$URL" PARLEY_API_KEY "$1" PARLEY_KAFKA_BROKERS "$KAFKA_BROKERS" \
     PARLEY_DATABASE_URL "$DATABASE_URL" PARLEY_MIGRATION_DATABASE_URL "$OWNER_URL" PARLEY_REDIS_URL "$REDIS_URL")
   [ "$text" = "$(cat "$RUN/env" 2>/dev/null)" ] || printf '%s\n' "$text" | write_private "$RUN/env"
 }

@@ -45,11 +45,11 @@ Parley is up at $URL (took $(seconds_since "$began")).
 API key of tenant default: $KEY
 Try:
   source $RUN/env
+  parleyctl send "What time is it?"
   curl -H "Authorization: Bearer \$PARLEY_API_KEY" -H 'Content-Type: application/json' \\
-    -d '{"session_id":"first","message":"What time is it?"}' \$PARLEY_URL/v1/session/message
+    -d '{"session_id": "first", "message": "Calculate 6 * 7"}' \$PARLEY_URL/v1/session/message
   curl -N -H "Authorization: Bearer \$PARLEY_API_KEY" -H 'Accept: text/event-stream' \\
-    \$PARLEY_URL/v1/session/first/stream?after=0
-  make status
+    "\$PARLEY_URL/v1/session/first/stream?after=0"
 TEXT
 }
 
