@@ -29,6 +29,10 @@ struct ToolRequestHandler: Sendable {
 
     private func handle(_ incoming: IncomingEvent) async throws {
         let request = try ToolRequest(json: incoming.json)
+        // A request comes again while nobody has processed it, also while it waits here in line.
+        if let known = try await runs.result(of: request.eventID, tenantID: incoming.tenantID), known.isFinished {
+            return
+        }
         let started = ContinuousClock.now
         guard var result = try await answer(to: request, tenantID: incoming.tenantID) else { return }
         let elapsed = started.duration(to: .now)
@@ -46,6 +50,9 @@ struct ToolRequestHandler: Sendable {
         metrics.ran(tool: request.toolName, status: result.status, after: elapsed)
         if counts { publisher.enqueue([event]) }
     }
+
+    /// The longest reason that is given, in characters.
+    private static let reasonCharactersMax = 4000
 
     /// Runs the tool, or says why not.
     ///
@@ -112,7 +119,8 @@ struct ToolRequestHandler: Sendable {
     }
 
     private func failure(_ request: ToolRequest, _ status: ToolStatus, _ reason: String) -> ToolResult {
-        ToolResult(to: request, status: status, payload: [:], error: reason)
+        // The schema of results bounds the reason; one that names every wrong argument can be long.
+        ToolResult(to: request, status: status, payload: [:], error: String(reason.prefix(Self.reasonCharactersMax)))
     }
 }
 

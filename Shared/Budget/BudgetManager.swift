@@ -293,8 +293,9 @@ package final class BudgetManager: Sendable {
         return Int64(tokens)
     }
 
+    /// A slash cannot be in an id: the set of reservations of one scope is never the counter of another.
     private static func keys(_ scopes: BudgetScopes) -> [RedisArgument] {
-        scopes.keys.flatMap { [RedisArgument($0), RedisArgument($0 + ":r")] }
+        scopes.keys.flatMap { [RedisArgument($0), RedisArgument($0 + "/r")] }
     }
 
     private func milliseconds(_ moment: WallClock) -> Int64 {

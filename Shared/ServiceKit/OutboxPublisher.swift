@@ -74,10 +74,9 @@ package final class OutboxPublisher: Service {
                     state.waiting = []
                     return (events, state.isClosed)
                 }
-                if !events.isEmpty, await send(events) {
-                    // Beside the next batch: rows that are done with must not hold up events that are waited for.
-                    group.addTask { await self.removeAcknowledged(events) }
-                }
+                let delivered = events.isEmpty ? [] : await send(events)
+                // Beside the next batch: rows that are done with must not hold up events that are waited for.
+                group.addTask { await self.removeAcknowledged(delivered) }
                 if isClosed { break }
             }
         }
@@ -91,19 +90,24 @@ package final class OutboxPublisher: Service {
 
     /// Publishes events and removes the rows of those that wait for no more than the broker's acknowledgement.
     package func publish(_ events: [OutboxEvent]) async {
-        if await send(events) { await removeAcknowledged(events) }
+        await removeAcknowledged(await send(events))
     }
 
-    private func send(_ events: [OutboxEvent]) async -> Bool {
+    /// Sends events.
+    /// - Returns: Those that the broker has acknowledged.
+    private func send(_ events: [OutboxEvent]) async -> [OutboxEvent] {
         do {
             try await producer.publish(events.map(OutgoingRecord.init))
-            return true
+            return events
         } catch {
             logger.warning(
                 "publishing failed: the relay will try again",
                 [.count: .integer(events.count), .error: .error(error)]
             )
-            return false
+            guard let failures = (error as? BusError)?.failures, !failures.isEmpty else { return [] }
+            // One that fails again and again must not bring the others back with it.
+            let failed = Set(failures.map(\.index))
+            return events.indices.filter { !failed.contains($0) }.map { events[$0] }
         }
     }
 

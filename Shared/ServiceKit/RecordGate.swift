@@ -32,12 +32,14 @@ package struct RecordRefusal: Error {
 package struct RecordGate: Sendable {
     private let producer: BusProducer
     private let deadLetters: DeadLetterStore
+    private let outbox: OutboxStore
     private let logger: Logger
 
     /// Makes a gate.
-    package init(producer: BusProducer, deadLetters: DeadLetterStore, logger: Logger) {
+    package init(producer: BusProducer, deadLetters: DeadLetterStore, outbox: OutboxStore, logger: Logger) {
         self.producer = producer
         self.deadLetters = deadLetters
+        self.outbox = outbox
         self.logger = logger
     }
 
@@ -61,8 +63,10 @@ package struct RecordGate: Sendable {
             try await body(event)
         } catch let refusal as RecordRefusal {
             try await refuse(record, topic: topic, reason: refusal.reason)
-        } catch let error as PostgresError where !error.isRetriable && error.sqlState != nil {
-            // The database has understood and will say the same again: a NUL character, say.
+        } catch let error as PostgresError where Self.isAboutData(error) {
+            // The database will say the same again: a NUL character, say.
+            try await refuse(record, topic: topic, reason: "unprocessable: \(error.description)")
+        } catch let error as StoreError where error.code == .corrupt {
             try await refuse(record, topic: topic, reason: "unprocessable: \(error.description)")
         } catch let error as JSONError {
             try await refuse(record, topic: topic, reason: "invalid: \(error.description)")
@@ -113,15 +117,47 @@ package struct RecordGate: Sendable {
                 reason: reason,
                 payload: record.value
             )
-        } catch let error as PostgresError where !error.isRetriable && error.sqlState != nil {
+        } catch let error as PostgresError where Self.isAboutData(error) {
             // The topic of dead letters still gets it; a partition must not stop for a row.
             logger.error("a dead letter could not be stored", [.error: .error(error)])
         }
+        await publish(record, topic: topic, reason: reason)
+        await forget(record, topic: topic)
+    }
+
+    /// Whether an error is about what was to be written, and so will come again, rather than about the database's state.
+    private static func isAboutData(_ error: PostgresError) -> Bool {
+        if error.code == .invalidParameter { return true }
+        // SQLSTATE classes: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded.
+        return ["22", "23", "54"].contains(error.sqlState.map { String($0.prefix(2)) } ?? "")
+    }
+
+    /// Sends a dead letter to its topic; the table has it already, so a failure is only noted.
+    private func publish(_ record: BusRecord, topic: Topic, reason: String) async {
         var headers = record.headers
         headers.append(BusHeader("reason", reason))
         headers.append(BusHeader("origin", "\(topic.rawValue)/\(record.partition)/\(record.offset)"))
-        try await producer.publish([
-            OutgoingRecord(topic: topic.deadLetter, key: record.key, value: record.value, headers: headers)
-        ])
+        do {
+            try await producer.publish([
+                OutgoingRecord(topic: topic.deadLetter, key: record.key, value: record.value, headers: headers)
+            ])
+        } catch {
+            logger.warning(
+                "a dead letter is in the table only",
+                [.topic: .string(topic.rawValue), .error: .error(error)]
+            )
+        }
+    }
+
+    /// Removes the outbox row of a dead letter, if it has one, or the relay would send it again and again.
+    private func forget(_ record: BusRecord, topic: Topic) async {
+        guard let eventID = (try? JSONValue.parse(record.value))?["event_id"]?.stringValue else { return }
+        let tenant = record.header(RecordHeader.tenant) ?? Identifier.defaultTenant
+        guard Identifier.isValid(tenant), Identifier.isValid(eventID) else { return }
+        do {
+            try await outbox.remove(tenantID: tenant, topic: topic, eventID: eventID)
+        } catch {
+            logger.warning("an outbox row could not be removed", [.eventID: .string(eventID), .error: .error(error)])
+        }
     }
 }

@@ -53,7 +53,12 @@ package final class ServiceRuntime: Sendable {
         producer = try BusProducer(configuration: settings.bus, logger: logger) { _ in topics.nudge() }
         outbox = OutboxStore(database: database, configuration: settings.store)
         publisher = OutboxPublisher(producer: producer, outbox: outbox, logger: logger)
-        gate = RecordGate(producer: producer, deadLetters: DeadLetterStore(database: database), logger: logger)
+        gate = RecordGate(
+            producer: producer,
+            deadLetters: DeadLetterStore(database: database),
+            outbox: outbox,
+            logger: logger
+        )
         health.register("postgres")
         health.register("broker", isRequired: false)
         if redis != nil { health.register("redis", isRequired: false) }

@@ -68,7 +68,7 @@ package final class ToolRunStore: Sendable {
                         .int(timeout.milliseconds),
                     ]
                 ),
-                (ToolRunSQL.state, [.text(tenantID), .text(request.eventID), .text(owner)]),
+                (ToolRunSQL.state, [.text(tenantID), .text(request.eventID)]),
             ]
         )
         if !results[0].rows.isEmpty { return .granted }

@@ -32,6 +32,7 @@ struct TurnBatches: Sendable {
                 (AcceptSQL.lockSessions, [tenants, sessions]),
                 (TurnSQL.claim, [tenants, sessions, .text(owner), leaseMilliseconds]),
                 (TurnSQL.known, [tenants, sessions, .textArray(claims.map(\.key.turnID))]),
+                (TurnSQL.forgetInbound, [tenants, sessions, .textArray(claims.map(\.key.turnID))]),
             ]
         )
         var claimed = try bySession(results[1])
@@ -48,15 +49,16 @@ struct TurnBatches: Sendable {
 
     /// Puts turns to rest.
     func suspend(_ writes: [TurnWrite]) async throws -> [Result<Void, any Error>] {
-        var statements: [(PostgresStatement, [PostgresParameter])] = [
-            (TurnSQL.suspend, TurnParameters.suspend(writes))
-        ]
+        // The writes come before the change of status that they are guarded by: a repeat after a commit whose answer was
+        // lost finds the turn changed, and writes nothing twice.
+        var statements = [lock(writes)]
         appendWrites(writes, to: &statements)
+        statements.append((TurnSQL.suspend, TurnParameters.suspend(writes)))
         let results = try await database.batch(
             settings: TenantScope.settings(writes.map(\.turn.key.tenantID)),
             statements
         )
-        let kept = Set(try results[0].rows.map(Self.key(of:)))
+        let kept = Set(try results[results.count - 1].rows.map(Self.key(of:)))
         return writes.map { kept.contains($0.turn.key) ? .success(()) : .failure(Self.fenced) }
     }
 
@@ -107,12 +109,14 @@ struct TurnBatches: Sendable {
                 AcceptSQL.lockSessions,
                 [.textArray(keys.map(\.tenantID)), .textArray(keys.map(\.sessionID))]
             ),
-            (TurnSQL.complete, TurnParameters.complete(completions)),
+            lock(writes),
         ]
         appendWrites(writes, to: &statements)
         if writes.contains(where: { $0.usage.totalTokens > 0 }) {
             statements.append((TurnSQL.charge, TurnParameters.charge(writes)))
         }
+        let completing = statements.count
+        statements.append((TurnSQL.complete, TurnParameters.complete(completions)))
         let following = completions.filter(\.claimsNext).map(\.write.turn.key)
         if !following.isEmpty {
             statements.append(
@@ -126,7 +130,7 @@ struct TurnBatches: Sendable {
             )
         }
         let results = try await database.batch(settings: TenantScope.settings(keys.map(\.tenantID)), statements)
-        let ended = Set(try results[1].rows.map(Self.key(of:)))
+        let ended = Set(try results[completing].rows.map(Self.key(of:)))
         var next = following.isEmpty ? [:] : try bySession(results[results.count - 1])
         return keys.map { key in
             .success(
@@ -166,6 +170,11 @@ struct TurnBatches: Sendable {
             turns[SessionKey(turn.key)] = turn
         }
         return turns
+    }
+
+    /// Locks the rows of turns in one order, so that batches that share turns do not wait for each other in a ring.
+    private func lock(_ writes: [TurnWrite]) -> (PostgresStatement, [PostgresParameter]) {
+        (TurnSQL.lockTurns, Array(TurnParameters.owners(writes.map(\.turn)).prefix(3)))
     }
 
     private func appendWrites(

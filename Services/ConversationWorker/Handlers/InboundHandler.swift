@@ -30,8 +30,10 @@ struct InboundHandler: Sendable {
         }
         let key = TurnKey(tenantID: incoming.tenantID, sessionID: event.sessionID, turnID: event.eventID)
         try await slots.acquire()
+        var claimed: ClaimedTurn?
         do {
             var outcome = try await turns.claim(key)
+            claimed = outcome.turn
             if !outcome.isKnown {
                 try await accept(event, incoming, payload)
                 if let turn = outcome.turn {
@@ -47,7 +49,8 @@ struct InboundHandler: Sendable {
                 slots.release()
             }
         } catch {
-            slots.release()
+            // An older turn of the session may be ours by now, whatever became of this message.
+            if let claimed { scheduler.launch(claimed) } else { slots.release() }
             throw error
         }
     }

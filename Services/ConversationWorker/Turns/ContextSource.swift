@@ -107,8 +107,9 @@ final class ContextSource: Sendable {
         return Self.decode(bytes)
     }
 
+    /// Neither braces nor slashes can be in an id, so no two sessions share a key.
     private static func redisKey(_ key: Key) -> String {
-        "parley:context:\(key.tenantID):\(key.sessionID)"
+        "parley:context:{\(key.tenantID)}/\(key.sessionID)"
     }
 
     private static func encode(_ entry: Entry) -> [UInt8] {

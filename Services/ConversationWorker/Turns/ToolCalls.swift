@@ -19,9 +19,15 @@ extension TurnRunner {
         var notices: [OutgoingRecord] = []
         for call in response.toolCalls {
             let request = request(for: call, of: state.turn)
-            let json = try JSONValue.parse(request.serialized())
-            guard case .valid = call.arguments, Identifier.isValid(call.name) else {
-                let reason = "The call is not valid: the name must be a tool's and the arguments a JSON object."
+            let payload = request.serialized()
+            let json = try JSONValue.parse(payload)
+            // What the executor's gate would refuse is refused here, where the model can be told.
+            guard case .valid = call.arguments, Identifier.isValid(call.name), payload.count <= EventLimits.bytesMax,
+                (try? EventSchema.toolRequest.validate(json)) != nil
+            else {
+                let reason =
+                    "The call is not valid: the name must be a tool's and the arguments a JSON object of "
+                    + "ordinary size."
                 let refusal = ToolResult(to: request, status: .error, payload: [:], error: reason)
                 state.appendRefused(request, request: json, result: refusal)
                 continue

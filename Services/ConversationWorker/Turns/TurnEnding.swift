@@ -71,9 +71,10 @@ extension TurnRunner {
         guard payload.count <= EventLimits.bytesMax, (try? EventSchema.conversationEvent.parse(payload)) != nil else {
             return try await fail(state, .answerTooLong, claimsNext: claimsNext)
         }
-        let result = try await end(state, event, outcome: .completed, error: nil, claimsNext: claimsNext)
-        await contexts.remember(turn, answer: text)
-        return result
+        let end = try await end(state, event, outcome: .completed, error: nil, claimsNext: claimsNext)
+        // An answer that was refused is nobody's history.
+        if !end.isFenced { await contexts.remember(turn, answer: text) }
+        return .ended(next: end.next)
     }
 
     /// Ends a turn without an answer.
@@ -89,13 +90,14 @@ extension TurnRunner {
         event.type = ConversationEvent.Kind.turnFailed
         event.status = TurnOutcome.failed.rawValue
         event.metadata = .object(TurnNotice.failure(code: failure.code, message: failure.message))
-        return try await end(
+        let end = try await end(
             state,
             event,
             outcome: .failed,
             error: (code: failure.code, message: failure.message),
             claimsNext: claimsNext
         )
+        return .ended(next: end.next)
     }
 
     private func lastEvent(of turn: ClaimedTurn, role: Role, message: String) -> ConversationEvent {
@@ -118,7 +120,7 @@ extension TurnRunner {
         outcome: TurnOutcome,
         error: (code: String, message: String)?,
         claimsNext: Bool
-    ) async throws -> Result {
+    ) async throws -> TurnStore.CompletionOutcome {
         var state = state
         let turn = state.turn
         let position = state.takePosition()
@@ -148,7 +150,7 @@ extension TurnRunner {
             publisher.enqueue(events)
             metrics.turnDecided(outcome.rawValue)
         }
-        return .ended(next: result.next)
+        return result
     }
 
     private func charge(of state: TurnState) -> OutboxEvent {

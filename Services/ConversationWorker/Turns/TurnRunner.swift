@@ -78,6 +78,12 @@ struct TurnRunner: Sendable {
     }
 
     private func runSteps(_ turn: ClaimedTurn, claimsNext: Bool) async throws -> Result {
+        if turn.attempt > attemptsMax {
+            // Before anything is read: what cannot be read may be why no attempt came to its end.
+            var state = TurnState(turn: turn, context: [], journal: [])
+            _ = state.takePosition()
+            return try await fail(state, .attemptsExhausted(attemptsMax), claimsNext: claimsNext)
+        }
         let persona = try await personas.persona(turn.personaID, tenantID: turn.key.tenantID)
         let history = try await contexts.history(before: turn)
         let journal = turn.mayHaveJournal ? try await turns.journal(of: turn.key) : []
@@ -88,9 +94,6 @@ struct TurnRunner: Sendable {
         )
         if !turn.isResumed {
             producer.publishBuffered(.opening(of: turn, at: state.takePosition()))
-        }
-        if turn.attempt > attemptsMax {
-            return try await fail(state, .attemptsExhausted(attemptsMax), claimsNext: claimsNext)
         }
         if !state.isAdmitted, let refusal = try await admit(&state, turn: turn) {
             return try await fail(state, refusal, claimsNext: claimsNext)

@@ -87,7 +87,10 @@ final class TurnScheduler: Service {
                 return !state.isClosing
             }
             let result = await runner.run(turn, claimsNext: claimsNext)
-            state.withLock { _ = $0.running.removeValue(forKey: turn.key) }
+            state.withLock { state in
+                // This worker may hold a newer claim of the same turn already, which must keep its heartbeats.
+                if state.running[turn.key]?.epoch == turn.epoch { state.running[turn.key] = nil }
+            }
             guard case .ended(let next?) = result else { return }
             turn = next
         }

@@ -62,6 +62,11 @@ struct GatewayApplication: Sendable {
 
     private func answer(to error: PostgresError, trace: TraceContext) -> HTTPResponse {
         logger.with(trace: trace).warning("the database did not do its part", [.error: .error(error)])
-        return Problem.unavailable("The database does not answer at the moment; nothing was accepted.").response
+        if error.isConnectionFailure {
+            return Problem.unavailable(
+                "The database does not answer at the moment; whether anything was accepted is not known."
+            ).response
+        }
+        return Problem.unavailable("The database has too much to do at the moment; nothing was accepted.").response
     }
 }

@@ -7,8 +7,8 @@ struct StreamFeed: Sendable {
     let store: ReadStore
     let key: SessionKey
 
-    /// How many turns a client that comes back gets at most.
-    static let turnsMax = 1000
+    /// How many turns are read from the database at once for a client that comes back.
+    static let turnsPerPage = 50
 
     /// How a feed ended.
     enum End {
@@ -29,9 +29,20 @@ struct StreamFeed: Sendable {
         guard let subscription = hub.subscribe(to: key) else { return .full }
         defer { hub.unsubscribe(subscription, from: key) }
         var last = position
-        for event in try await missed(after: position, subscription.running) where event.position > last {
-            try await send(event)
-            last = event.position
+        var isUpToDate = false
+        while !isUpToDate {
+            let stored = try await store.stream(
+                of: key.sessionID,
+                tenantID: key.tenantID,
+                after: last,
+                limit: Self.turnsPerPage
+            )
+            // A full page may give one turn less than it holds: the one that the client has seen to its end.
+            isUpToDate = Set(stored.map(\.position.turn)).count < Self.turnsPerPage - 1
+            for event in isUpToDate ? merge(stored, subscription.running, after: last) : stored {
+                try await send(event)
+                last = event.position
+            }
         }
         for await event in subscription.events where event.position > last {
             try await send(event)
@@ -41,13 +52,11 @@ struct StreamFeed: Sendable {
         return .cut
     }
 
-    private func missed(after position: StreamPosition, _ running: [StreamEvent]) async throws -> [StreamEvent] {
-        let stored = try await store.stream(
-            of: key.sessionID,
-            tenantID: key.tenantID,
-            after: position,
-            limit: Self.turnsMax
-        )
+    private func merge(
+        _ stored: [StreamEvent],
+        _ running: [StreamEvent],
+        after position: StreamPosition
+    ) -> [StreamEvent] {
         var events: [StreamPosition: StreamEvent] = [:]
         for event in running + stored where event.position > position {
             events[event.position] = event

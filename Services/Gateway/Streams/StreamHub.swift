@@ -129,6 +129,9 @@ final class StreamHub: Sendable {
                     state.holding.remove(key)
                     continue
                 }
+                if let deadline = session.sequencer.deadline, deadline <= now, session.sequencer.wouldSkipAnEnd {
+                    cutFollowers(of: &session)
+                }
                 deliver(session.sequencer.expire(now: now), to: &session)
                 store(session, key, &state)
             }
@@ -153,6 +156,14 @@ final class StreamHub: Sendable {
             state.holding.insert(key)
         }
         if !session.isIdle { state.sessions[key] = session }
+    }
+
+    /// Sends followers back to what is stored: they resume after the last event that they got.
+    private func cutFollowers(of session: inout Session) {
+        for follower in session.followers.values {
+            follower.finish()
+        }
+        session.followers = [:]
     }
 
     private func deliver(_ events: [StreamEvent], to session: inout Session) {

@@ -123,14 +123,17 @@ struct ChatAnswerStateMachine {
         }
     }
 
+    /// More tokens than any call has; sums of such counts cannot overflow.
+    private static let tokensMax = 1_000_000_000
+
     private mutating func receiveCommon(_ fields: JSONFields) throws(JSONError) {
         if let name = try fields.optionalString("model"), !name.isEmpty {
             model = name
         }
         if let counts = try fields.optionalFields("usage") {
-            let input = try counts.optionalInt("prompt_tokens", in: 0...Int.max) ?? 0
-            let output = try counts.optionalInt("completion_tokens", in: 0...Int.max) ?? 0
-            let total = try counts.optionalInt("total_tokens", in: 0...Int.max)
+            let input = try counts.optionalInt("prompt_tokens", in: 0...Self.tokensMax) ?? 0
+            let output = try counts.optionalInt("completion_tokens", in: 0...Self.tokensMax) ?? 0
+            let total = try counts.optionalInt("total_tokens", in: 0...(2 * Self.tokensMax))
             usage = ModelUsage(inputTokens: input, outputTokens: output, totalTokens: total ?? (input &+ output))
         }
     }

@@ -12,7 +12,7 @@ enum ToolRunSQL {
 
     /// How a run that was taken before stands.
     static let state: PostgresStatement = """
-        SELECT status, status = 'running' AND lease_until < now() AND owner <> $3 AS is_lost
+        SELECT status, status = 'running' AND lease_until < now() AS is_lost
         FROM tool_runs WHERE tenant_id = $1 AND event_id = $2
         """
 

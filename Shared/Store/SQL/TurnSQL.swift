@@ -55,6 +55,16 @@ enum TurnSQL {
         FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS i(tenant_id, session_id, event_id, n)
         """
 
+    /// Removes the inbound rows of turns that are in the database: from here on it carries them, also while they wait
+    /// in line behind another turn.
+    static let forgetInbound: PostgresStatement = """
+        DELETE FROM outbox o
+        USING unnest($1::text[], $2::text[], $3::text[]) AS i(tenant_id, session_id, turn_id)
+        WHERE o.tenant_id = i.tenant_id AND o.topic = 'conversation.inbound' AND o.event_id = i.turn_id
+            AND (SELECT count(*) FROM turns t WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id
+                AND t.session_id = i.session_id) = 1
+        """
+
     /// Puts turns to rest until their tools have answered.
     static let suspend: PostgresStatement = """
         UPDATE turns t
@@ -80,7 +90,7 @@ enum TurnSQL {
             AS i(tenant_id, session_id, turn_id, epoch, step, kind, name, event_id, status, attempt, stream_index,
                 request, response)
         WHERE (SELECT count(*) FROM turns t WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id
-            AND t.session_id = i.session_id AND t.lease_epoch = i.epoch) = 1
+            AND t.session_id = i.session_id AND t.lease_epoch = i.epoch AND t.status = 'running') = 1
         """
 
     /// Queues the events that follow from a turn.
@@ -95,7 +105,7 @@ enum TurnSQL {
                 $9::text[], $10::text[])
             AS i(tenant_id, session_id, turn_id, epoch, topic, event_id, payload, traceparent, goes_when, position)
         WHERE (SELECT count(*) FROM turns t WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id
-            AND t.session_id = i.session_id AND t.lease_epoch = i.epoch) = 1
+            AND t.session_id = i.session_id AND t.lease_epoch = i.epoch AND t.status = 'running') = 1
         """
 
     /// Locks the turns that answers of tools belong to, so that their positions in the stream are given one by one.
@@ -196,23 +206,29 @@ enum TurnSQL {
             AS i(tenant_id, session_id, turn_id, epoch, persona_id, tokens)
         CROSS JOIN LATERAL (SELECT '' AS persona_id UNION SELECT coalesce(i.persona_id, '')) p
         WHERE i.tokens > 0 AND (SELECT count(*) FROM turns t WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id
-            AND t.session_id = i.session_id AND t.lease_epoch = i.epoch) = 1
+            AND t.session_id = i.session_id AND t.lease_epoch = i.epoch AND t.status = 'running') = 1
         GROUP BY i.tenant_id, p.persona_id
         ORDER BY i.tenant_id, p.persona_id
         ON CONFLICT (tenant_id, persona_id, window_start) DO UPDATE
             SET used_tokens = b.used_tokens + excluded.used_tokens
         """
 
-    /// Prolongs leases.
+    /// Prolongs leases, in one order and without waiting for a row that is being written.
     ///
     /// $5 owner, $6 lease in milliseconds.
     ///
     /// Returns the turns that are still held.
     static let heartbeat: PostgresStatement = """
         UPDATE turns t SET lease_until = now() + $6::bigint * interval '1 millisecond'
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(tenant_id, session_id, turn_id, epoch)
-        WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id AND t.session_id = i.session_id
-            AND t.lease_epoch = i.epoch AND t.lease_owner = $5 AND t.status = 'running'
+        FROM (
+            SELECT t.tenant_id, t.turn_id, t.session_id FROM turns t
+            JOIN unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(tenant_id, session_id, turn_id, epoch)
+                USING (tenant_id, turn_id, session_id)
+            WHERE t.lease_epoch = i.epoch AND t.lease_owner = $5 AND t.status = 'running'
+            ORDER BY t.tenant_id, t.turn_id, t.session_id
+            FOR UPDATE OF t SKIP LOCKED
+        ) held
+        WHERE t.tenant_id = held.tenant_id AND t.turn_id = held.turn_id AND t.session_id = held.session_id
         RETURNING t.tenant_id, t.session_id, t.turn_id
         """
 
