@@ -1,6 +1,6 @@
 # One machine, no Docker. Every recipe calls a script in deploy/local; `make` alone lists the verbs.
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs setup test ci lint format build coverage fuzz clean
+.PHONY: help up down restart status logs setup test ci lint format build coverage fuzz bench clean
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -41,6 +41,9 @@ coverage: ## run the Swift tests, print the lines covered
 
 fuzz: ## run the fuzz tests (SEED=17 to choose the seed)
 	@deploy/local/fuzz.sh $(SEED)
+
+bench: ## measure speed and memory against their bars (ONLY=turns for one part)
+	@deploy/local/bench.sh $(ONLY)
 
 setup: ## install Debian packages and fetch the pinned binaries
 	@deploy/local/setup.sh
