@@ -23,8 +23,8 @@ package enum Identifier {
         }
     }
 
-    /// A new UUID of version 7 (RFC 9562 §5.7): 48 bits of Unix time in milliseconds, then random bits, so that ids made
-    /// later sort later and new rows land at the end of an index.
+    /// A new UUID of version 7 (RFC 9562 §5.7): 48 bits of Unix time in milliseconds, then random bits, so that ids
+    /// made later sort later and new rows land at the end of an index.
     package static func make() -> String {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -7,8 +7,8 @@ extension BusConfiguration {
 
     /// The properties of a producer: idempotent, acknowledged by all replicas.
     ///
-    /// Of librdkafka's debug contexts `eos` is on, a few lines in a producer's life: only there does it say that the broker
-    /// does not know the producer.
+    /// Of librdkafka's debug contexts `eos` is on, a few lines in a producer's life: only there does it say that the
+    /// broker does not know the producer.
     var producerProperties: [String: String] {
         var all = properties(with: [
             "enable.idempotence": "true",
@@ -27,8 +27,8 @@ extension BusConfiguration {
         return all
     }
 
-    /// The properties of a member of a group: nothing is committed unless we say so, and a group without an offset starts at
-    /// the beginning.
+    /// The properties of a member of a group: nothing is committed unless we say so, and a group without an offset
+    /// starts at the beginning.
     func consumerProperties(group: String) -> [String: String] {
         var own = fetchProperties
         own["group.id"] = group

@@ -3,10 +3,11 @@ import Synchronization
 
 /// Reads topics as a member of a group and hands each record to a handler.
 ///
-/// Records of one key in one partition are handled one after another, others side by side. What is committed is, in each
-/// partition, the offset of the lowest record that is not finished: after a crash every unfinished record comes again (to
-/// whichever member has the partition), and some finished ones may. A handler that throws gets the same record again after
-/// a pause that grows, and the records of its key wait for it; whether a record is hopeless is the handler's decision.
+/// Records of one key in one partition are handled one after another, others side by side. What is committed is, in
+/// each partition, the offset of the lowest record that is not finished: after a crash every unfinished record comes
+/// again (to whichever member has the partition), and some finished ones may. A handler that throws gets the same
+/// record again after a pause that grows, and the records of its key wait for it; whether a record is hopeless is the
+/// handler's decision.
 ///
 /// ```swift
 /// let consumer = try BusConsumer(configuration: bus, group: "workers", topics: ["orders"], logger: logger)
@@ -68,8 +69,8 @@ package final class BusConsumer: Sendable {
 
     /// Joins the group and handles records until ``shutdown()`` or until the task is cancelled; may be called once.
     ///
-    /// At shutdown running handlers may finish within ``BusConfiguration/drainTimeout``; when the task is cancelled they
-    /// are cancelled. Records that are not finished then are not committed and come again.
+    /// At shutdown running handlers may finish within ``BusConfiguration/drainTimeout``; when the task is cancelled
+    /// they are cancelled. Records that are not finished then are not committed and come again.
     ///
     /// - Throws: ``BusError`` when a client cannot be made. An unreachable broker is waited for.
     package func run(handler: @escaping @Sendable (BusRecord) async throws -> Void) async throws {

@@ -4,7 +4,7 @@ import Synchronization
 /// Publishes records: idempotent, acknowledged by all replicas, concurrent publishes share batches.
 ///
 /// A broker that lost its state makes librdkafka's idempotent producer fail for good. Then a new one takes its place by
-/// itself, and the records that were on their way fail as `producerReset`, which is retriable: the broker may have them.
+/// itself, and the records that were on their way fail as `producerReset`: retriable, as the broker may have them.
 package final class BusProducer: Sendable {
     private struct State {
         var line: ProducerLine?
@@ -53,8 +53,8 @@ package final class BusProducer: Sendable {
     /// Records of one key keep their order, within a publish and from one publish to the next. The wait is bounded by
     /// ``BusConfiguration/deliveryTimeout``. A cancelled task waits too: records on their way cannot be called back.
     ///
-    /// - Throws: ``BusError``; its `failures` name the records that failed, the others were delivered. Without `failures`
-    ///   nothing was sent (`tooManyRecords`, `closed`).
+    /// - Throws: ``BusError``; its `failures` name the records that failed, the others were delivered. Without
+    ///   `failures` nothing was sent (`tooManyRecords`, `closed`).
     package func publish(_ records: [OutgoingRecord]) async throws {
         guard !records.isEmpty else { return }
         guard records.count <= configuration.publishRecordsMax else {

@@ -3,8 +3,8 @@ import Synchronization
 
 /// Reads all partitions of topics without a group: every reader gets every record, nothing is committed.
 ///
-/// After the broker was away, reading goes on where it was; when the broker came back without its data, from the beginning
-/// of what it has since. A record may then come twice, and records that the broker lost do not come.
+/// After the broker was away, reading goes on where it was; when the broker came back without its data, from the
+/// beginning of what it has since. A record may then come twice, and records that the broker lost do not come.
 package final class BusReader: Sendable {
     /// Where to start.
     package enum Start: Sendable, Equatable {
@@ -58,8 +58,8 @@ package final class BusReader: Sendable {
 
     /// Reads until ``shutdown()`` or until the task is cancelled; may be called once.
     ///
-    /// The handler gets the records of one topic in batches, in order within a partition; it is called for several topics
-    /// side by side. While it is busy at most ``BusConfiguration/readerBufferRecordsMax`` more are held.
+    /// The handler gets the records of one topic in batches, in order within a partition; it is called for several
+    /// topics side by side. While it is busy at most ``BusConfiguration/readerBufferRecordsMax`` more are held.
     ///
     /// - Throws: ``BusError`` when a client cannot be made. An unreachable broker or a missing topic is waited for.
     package func run(handler: @escaping @Sendable ([BusRecord]) async -> Void) async throws {

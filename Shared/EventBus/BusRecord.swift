@@ -35,7 +35,7 @@ package struct BusRecord: Sendable, Equatable {
     package let value: [UInt8]
     /// The headers in the record's order.
     package let headers: [BusHeader]
-    /// When the producer (or the broker, as the topic is set) stamped the record, in milliseconds since 1970; -1 when not.
+    /// When the producer (or the broker, as the topic is set) stamped the record, in milliseconds since 1970, or -1.
     package let timestampMilliseconds: Int64
 
     /// Makes a record; outside tests only the bus does.

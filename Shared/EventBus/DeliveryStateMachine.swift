@@ -1,8 +1,8 @@
 /// Keeps account of publishes whose records are on their way, and of buffered records.
 ///
-/// A publish is open from ``begin(topics:)`` until each of its records was reported; then it is handed back once, with its
-/// failures. A ticket names a record: the publish's number and the record's place in it, packed into one word so that it
-/// can travel through C. Tickets of publishes that are closed, or that never were, are ignored.
+/// A publish is open from ``begin(topics:)`` until each of its records was reported; then it is handed back once, with
+/// its failures. A ticket names a record: the publish's number and the record's place in it, packed into one word so
+/// that it can travel through C. Tickets of publishes that are closed, or that never were, are ignored.
 struct DeliveryStateMachine: Sendable {
     /// A publish that is through.
     struct Outcome: Sendable, Equatable {

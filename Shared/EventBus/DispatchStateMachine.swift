@@ -1,8 +1,8 @@
 /// Decides, for one topic, which record is handled next, what may be committed and when partitions pause.
 ///
-/// Records of one key in one partition form a *lane*: they are handled one after another; lanes run side by side. A lane is
-/// ready → running → ready … and, after a failure, running → delayed → ready. A lane without records goes away. A record
-/// without a key has a lane of its own. The machine does no I/O and reads no clock; its owner holds it under a lock.
+/// Records of one key in one partition form a *lane*: they are handled one after another; lanes run side by side. A
+/// lane is ready → running → ready … and, after a failure, running → delayed → ready. A lane without records goes away.
+/// A record without a key has a lane of its own. The machine does no I/O and reads no clock; its owner locks it.
 struct DispatchStateMachine: Sendable {
     /// The limits on what a topic keeps in memory.
     struct Limits: Sendable, Equatable {
@@ -216,7 +216,7 @@ struct DispatchStateMachine: Sendable {
         delayed.insert(work.lane, at: retryAt)
     }
 
-    /// The handler was cut off: the record stays unfinished and is not started again here; what waits in its lane neither.
+    /// The handler was cut off: the record stays unfinished and does not start again, nor does what waits in its lane.
     mutating func abandoned(_ work: Work) {
         forget(work)
         if let lane = lanes[work.lane] {

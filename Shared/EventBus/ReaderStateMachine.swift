@@ -1,10 +1,11 @@
 /// Follows the partitions of one topic without a group, and notices when the broker has lost and refilled the log.
 ///
-/// An offset alone cannot tell: after a restart with an empty log, new records may already have grown past the position, and
-/// reading on there would skip them. So after a lost connection the last record seen (the anchor: its offset and a
-/// fingerprint) is read again. If it is the same, the log is; if another record is there, the partition is read from its
-/// beginning. If the log ends before the anchor, it is another one too: some brokers answer a fetch behind the end with
-/// nothing instead of an error, and without a look at the end the reader would wait until the new log has caught up.
+/// An offset alone cannot tell: after a restart with an empty log, new records may already have grown past the
+/// position, and reading on there would skip them. So after a lost connection the last record seen (the anchor: its
+/// offset and a fingerprint) is read again. If it is the same, the log is; if another record is there, the partition is
+/// read from its beginning. If the log ends before the anchor, it is another one too: some brokers answer a fetch
+/// behind the end with nothing instead of an error, and without a look at the end the reader would wait until the new
+/// log has caught up.
 struct ReaderStateMachine: Sendable {
     /// Where a partition is read from next.
     enum Position: Sendable, Equatable {

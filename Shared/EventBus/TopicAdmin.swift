@@ -41,7 +41,7 @@ package final class TopicAdmin: Sendable {
 
     /// How far a group is behind in each partition of the topics; topics that the broker does not know are left out.
     ///
-    /// The end of a partition is taken from a fetch answer: what the broker tells of it otherwise is wrong on the local one.
+    /// The end of a partition is taken from a fetch answer: what the local broker says of it otherwise is wrong.
     ///
     /// - Throws: ``BusError``; retriable when the broker cannot be reached.
     package func lag(group: String, topics: [String]) async throws -> [PartitionLag] {

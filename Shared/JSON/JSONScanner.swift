@@ -6,8 +6,8 @@ import Glibc
 ///
 /// Parser and reader share it.
 ///
-/// The document is checked to be UTF-8 as a whole before the first token, so that scanning a string only has to look for
-/// its end. The memory belongs to the caller of `init` and must outlive the scanner.
+/// The document is checked to be UTF-8 as a whole before the first token, so that scanning a string only has to look
+/// for its end. The memory belongs to the caller of `init` and must outlive the scanner.
 struct JSONScanner {
     let base: UnsafePointer<UInt8>
     let count: Int

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The thread that receives one topic's records as a member of a group, and the handover to ``TopicDispatcher``.
 ///
-/// One topic, one client: a fetch that asks for several topics is answered late by the local broker, and a topic that is at
-/// its limit must not hold back another.
+/// One topic, one client: a fetch that asks for several topics is answered late by the local broker, and a topic that
+/// is at its limit must not hold back another.
 final class ConsumerLoop: Sendable {
     private struct State {
         var isCrashing = false
@@ -117,8 +117,8 @@ final class ConsumerLoop: Sendable {
             if turn.isStopping { return true }
             if state.withLock({ $0.isFatal }) { return false }
             apply(turn, to: consumer)
-            // At the limit nothing is taken out of librdkafka's queue, unless its partitions are paused: then nothing is in
-            // it but events, which must be served for the group to keep us.
+            // At the limit nothing is taken out of librdkafka's queue, unless its partitions are paused: then nothing
+            // is in it but events, which must be served for the group to keep us.
             guard turn.room > 0 || turn.isHoldingBack else {
                 dispatcher.wakeup.wait(milliseconds: turn.waitMilliseconds)
                 continue

@@ -1,6 +1,6 @@
 import CRdkafka
 
-/// The oldest librdkafka whose protocol code we trust: older ones fail on brokers that send tagged fields (fixed in 2.2).
+/// The oldest librdkafka whose protocol code we trust: those before 2.2 fail on brokers that send tagged fields.
 private let oldestVersion: Int32 = 0x0203_0000
 
 /// Checks that the librdkafka which was loaded is new enough; call it once at start.
@@ -15,8 +15,8 @@ func requireLibrdkafka(version: Int32, text: String) throws {
     throw BusError(
         .libraryTooOld,
         """
-        librdkafka \(text) was loaded, 2.3 or later is needed; run deploy/local/vendor.sh, which puts librdkafka.so.1 beside \
-        the executable, or install a newer librdkafka
+        librdkafka \(text) was loaded, 2.3 or later is needed; run deploy/local/vendor.sh, which puts librdkafka.so.1 \
+        beside the executable, or install a newer librdkafka
         """
     )
 }

@@ -36,8 +36,8 @@ final class RDKafkaCallbacks: Sendable {
         if facility == "UNKPID" {
             onProducerUnknown?()
         }
-        // Syslog levels: 0 to 2 critical, 3 error, 4 warning. A broker that is away is a warning: the client tries again,
-        // and says so at each attempt, of which one in a second is enough.
+        // Syslog levels: 0 to 2 critical, 3 error, 4 warning. A broker that is away is a warning: the client tries
+        // again, and says so at each attempt, of which one in a second is enough.
         switch level {
         case ...4 where !isRepeated(facility): logger.warning("librdkafka reports", metadata(facility, text()))
         case 5, 6: logger.debug("librdkafka reports", metadata(facility, text()))
@@ -111,7 +111,7 @@ final class RDKafkaHandle: Sendable {
         }
         self.pointer = pointer
         self.callbacks = callbacks
-        // No broker thread runs a callback of ours but the log's, and that one needs the callbacks alive until the very end.
+        // No broker thread runs a callback of ours but the log's, and that needs the callbacks until the very end.
         _ = Unmanaged.passRetained(callbacks)
     }
 

@@ -27,8 +27,8 @@ final class RDKafkaProducer: Sendable {
 
     /// How often the broker may say that it does not know us before we are given up.
     ///
-    /// librdkafka answers by raising its epoch and trying again at once, which ends it on brokers that have only forgotten
-    /// the producer; one that has lost its state says the same again and again, until the records time out.
+    /// librdkafka answers by raising its epoch and trying again at once, which ends it on brokers that have only
+    /// forgotten the producer; one that has lost its state says the same again and again, until the records time out.
     private static let producerUnknownMax = 3
 
     private let handle: RDKafkaHandle

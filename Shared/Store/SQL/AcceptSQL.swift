@@ -6,8 +6,9 @@ enum AcceptSQL {
     static let lockSessions: PostgresStatement = """
         SELECT count(*) FROM (
             SELECT s.tenant_id FROM sessions s
-            JOIN (SELECT DISTINCT tenant_id, session_id FROM unnest($1::text[], $2::text[]) AS i(tenant_id, session_id)) i
-                USING (tenant_id, session_id)
+            JOIN (
+                SELECT DISTINCT tenant_id, session_id FROM unnest($1::text[], $2::text[]) AS i(tenant_id, session_id)
+            ) i USING (tenant_id, session_id)
             ORDER BY s.tenant_id, s.session_id
             FOR UPDATE OF s
         ) locked
@@ -42,9 +43,12 @@ enum AcceptSQL {
             WITH fresh AS (
                 SELECT i.*, row_number() OVER (PARTITION BY tenant_id, session_id ORDER BY n) AS k,
                     count(*) OVER (PARTITION BY tenant_id, session_id) AS added
-                FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                        $9::text[]) WITH ORDINALITY
-                    AS i(tenant_id, session_id, event_id, persona_id, message, attachments, metadata, payload, traceparent, n)
+                FROM unnest(
+                    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                    $9::text[]
+                ) WITH ORDINALITY AS i(
+                    tenant_id, session_id, event_id, persona_id, message, attachments, metadata, payload, traceparent, n
+                )
                 \(condition)
             ), bumped AS (
                 INSERT INTO sessions AS s (tenant_id, session_id, persona_id, last_seq, last_turn_seq, open_turns)
@@ -61,8 +65,10 @@ enum AcceptSQL {
                     CASE WHEN f.k = 1 THEN b.prior_turn_seq ELSE b.last_seq - f.added + f.k - 1 END AS prior_seq
                 FROM fresh f JOIN bumped b USING (tenant_id, session_id)
             ), events AS (
-                INSERT INTO session_events
-                    (tenant_id, session_id, seq, turn_seq, event_id, role, type, persona_id, message, attachments, metadata)
+                INSERT INTO session_events (
+                    tenant_id, session_id, seq, turn_seq, event_id, role, type, persona_id, message, attachments,
+                    metadata
+                )
                 SELECT tenant_id, session_id, seq, seq, event_id, 'user', 'message', persona_id, message,
                     attachments::json, metadata::json
                 FROM numbered
