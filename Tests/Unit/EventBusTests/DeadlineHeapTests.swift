@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import EventBus
@@ -6,7 +7,7 @@ import Testing
     @Test func givesTheEarliestFirstAndNothingEarly() {
         let start = ContinuousClock.now
         var heap = DeadlineHeap()
-        var generator = SeededGenerator(seed: 7)
+        var generator = SeededRandom(seed: 7)
         let numbers = (0..<200).shuffled(using: &generator)
         for number in numbers {
             heap.insert(number, at: start + .milliseconds(number))

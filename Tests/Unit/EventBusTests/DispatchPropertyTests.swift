@@ -1,28 +1,12 @@
+import TestKit
 import Testing
 
 @testable import EventBus
 
-/// A small generator with a seed, so that a failure can be played again (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// What must hold whatever happens in whatever order; kept beside the machine under test.
 private struct Model {
     var machine: DispatchStateMachine
-    var generator: SeededGenerator
+    var generator: SeededRandom
     var now = ContinuousClock.now
     var running: [DispatchStateMachine.Work] = []
     var nextOffset: [Int32: Int64] = [:]
@@ -35,7 +19,7 @@ private struct Model {
     var runningEpochs: [Int] = []
 
     init(seed: UInt64) {
-        generator = SeededGenerator(seed: seed)
+        generator = SeededRandom(seed: seed)
         machine = DispatchStateMachine(
             limits: .init(inFlightRecordsMax: 20, inFlightBytesMax: 1 << 20, partitionWindowRecordsMax: 12)
         )

@@ -1,32 +1,21 @@
-import Foundation
 import JSON
 import JSONSchema
+import TestKit
 import Testing
+
+extension SeededRandom {
+    fileprivate mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
+
+    fileprivate mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+}
 
 /// Random schemas, many of them wrong, and random values: nothing crashes, and the fast answer is the thorough one.
 ///
 /// Seeded: `SEED=n swift test --filter JSONSchemaFuzzTests` repeats a run.
 struct JSONSchemaFuzzTests {
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
-        }
-
-        mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
-
-        mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
-    }
-
-    private static let seed = ProcessInfo.processInfo.environment["SEED"].flatMap(UInt64.init) ?? 20_260_131
     private static let names = ["a", "b", "ab", "x", ""]
 
-    private static func value(_ depth: Int, _ generator: inout Generator) -> JSONValue {
+    private static func value(_ depth: Int, _ generator: inout SeededRandom) -> JSONValue {
         switch generator.below(depth > 0 ? 8 : 6) {
         case 0: return nil
         case 1: return .bool(generator.below(2) == 0)
@@ -41,7 +30,7 @@ struct JSONSchemaFuzzTests {
         }
     }
 
-    private static func schema(_ depth: Int, _ generator: inout Generator) -> JSONValue {
+    private static func schema(_ depth: Int, _ generator: inout SeededRandom) -> JSONValue {
         if depth == 0 || generator.below(8) == 0 { return .bool(generator.below(3) > 0) }
         var object = JSONObject()
         for _ in 0..<(1 + generator.below(4)) {
@@ -60,7 +49,7 @@ struct JSONSchemaFuzzTests {
         "$dynamicRef", "$anchor", "$dynamicAnchor", "$defs", "format", "minProperties", "maxProperties",
     ]
 
-    private static func keywordValue(_ keyword: String, _ depth: Int, _ generator: inout Generator) -> JSONValue {
+    private static func keywordValue(_ keyword: String, _ depth: Int, _ generator: inout SeededRandom) -> JSONValue {
         // One value in twenty is of any kind, mostly of a wrong one.
         if generator.below(20) == 0 { return value(2, &generator) }
         switch keyword {
@@ -87,7 +76,7 @@ struct JSONSchemaFuzzTests {
     }
 
     @Test func fastAndThoroughAnswersAgree() {
-        var generator = Generator(state: Self.seed)
+        var generator = SeededRandom(seed: SeededRandom.seed)
         let compiler = JSONSchemaCompiler(configuration: .init(violationsMax: 8, depthMax: 64, visitsMax: 20_000))
         var compiled = 0
         var accepted = 0
@@ -100,7 +89,7 @@ struct JSONSchemaFuzzTests {
                 let value = Self.value(3, &generator)
                 let violations = schema.violations(value)
                 let isValid = schema.isValid(value)
-                #expect(isValid == violations.isEmpty, "seed \(Self.seed) round \(round): \(document.string)")
+                #expect(isValid == violations.isEmpty, "seed \(SeededRandom.seed) round \(round): \(document.string)")
                 #expect(violations.count <= 8)
                 if isValid { accepted += 1 } else { refused += 1 }
             }
@@ -110,7 +99,7 @@ struct JSONSchemaFuzzTests {
 
     /// `not` turns every verdict round, `allOf` with one branch keeps it, unless a limit was met.
     @Test func logicHolds() throws {
-        var generator = Generator(state: Self.seed &+ 1)
+        var generator = SeededRandom(seed: SeededRandom.seed &+ 1)
         let compiler = JSONSchemaCompiler(configuration: .init(visitsMax: 20_000))
         for round in 0..<3_000 {
             let inner = Self.schema(2, &generator)
@@ -122,8 +111,8 @@ struct JSONSchemaFuzzTests {
             for _ in 0..<4 {
                 let value = Self.value(2, &generator)
                 let isValid = schema.isValid(value)
-                #expect(negated.isValid(value) != isValid, "seed \(Self.seed) round \(round): \(inner.string)")
-                #expect(wrapped.isValid(value) == isValid, "seed \(Self.seed) round \(round): \(inner.string)")
+                #expect(negated.isValid(value) != isValid, "seed \(SeededRandom.seed) round \(round): \(inner.string)")
+                #expect(wrapped.isValid(value) == isValid, "seed \(SeededRandom.seed) round \(round): \(inner.string)")
             }
         }
     }

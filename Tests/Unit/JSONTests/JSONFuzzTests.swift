@@ -1,29 +1,10 @@
-import Foundation
 import JSON
+import TestKit
 import Testing
-
-/// SplitMix64 (Steele et al.
-///
-/// 2014): the same seed gives the same numbers everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 /// Seeded: `SEED=n swift test --filter JSONFuzzTests` repeats a run.
 struct JSONFuzzTests {
-    static let seed = ProcessInfo.processInfo.environment["SEED"].flatMap(UInt64.init) ?? 20_260_131
-
-    static func text(_ generator: inout SeededGenerator) -> String {
+    static func text(_ generator: inout SeededRandom) -> String {
         var text = String.UnicodeScalarView()
         for _ in 0..<Int.random(in: 0...12, using: &generator) {
             let limit: UInt32 = [0x20, 0x80, 0x800, 0x10000, 0x110000][Int.random(in: 0...4, using: &generator)]
@@ -32,7 +13,7 @@ struct JSONFuzzTests {
         return String(text)
     }
 
-    static func value(depth: Int, _ generator: inout SeededGenerator) -> JSONValue {
+    static func value(depth: Int, _ generator: inout SeededRandom) -> JSONValue {
         switch Int.random(in: 0...(depth > 0 ? 7 : 5), using: &generator) {
         case 0: return nil
         case 1: return .bool(Bool.random(using: &generator))
@@ -55,20 +36,20 @@ struct JSONFuzzTests {
     }
 
     @Test func whatIsWrittenReadsBackTheSame() throws {
-        var generator = SeededGenerator(seed: Self.seed)
+        var generator = SeededRandom(seed: SeededRandom.seed)
         for round in 0..<1_500 {
             let value = Self.value(depth: 3, &generator)
             let bytes = value.serialized()
             let parsed = try JSONValue.parse(bytes)
-            #expect(parsed == value, "seed \(Self.seed) round \(round)")
-            #expect(parsed.serialized() == bytes, "seed \(Self.seed) round \(round)")
-            #expect(parsed.hashValue == value.hashValue, "seed \(Self.seed) round \(round)")
+            #expect(parsed == value, "seed \(SeededRandom.seed) round \(round)")
+            #expect(parsed.serialized() == bytes, "seed \(SeededRandom.seed) round \(round)")
+            #expect(parsed.hashValue == value.hashValue, "seed \(SeededRandom.seed) round \(round)")
         }
     }
 
     /// Mutated documents never crash; parser and reader agree on them; what is accepted round-trips.
     @Test func mutationsNeverCrashAndAgree() throws {
-        var generator = SeededGenerator(seed: Self.seed &+ 1)
+        var generator = SeededRandom(seed: SeededRandom.seed &+ 1)
         let alphabet = Array("{}[]\",:\\/0123456789eE+-.tfnu \u{1f}\n".utf8) + [0x80, 0xC3, 0xFF, 0xED, 0xF0]
         var accepted = 0
         for round in 0..<20_000 {
@@ -88,18 +69,18 @@ struct JSONFuzzTests {
             switch Result(catching: { () throws(JSONError) in try JSONValue.parse(bytes) }) {
             case .success(let value):
                 accepted += 1
-                #expect(throws: Never.self, "seed \(Self.seed) round \(round)") { try skipped.get() }
-                #expect(try JSONValue.parse(value.serialized()) == value, "seed \(Self.seed) round \(round)")
+                #expect(throws: Never.self, "seed \(SeededRandom.seed) round \(round)") { try skipped.get() }
+                #expect(try JSONValue.parse(value.serialized()) == value, "seed \(SeededRandom.seed) round \(round)")
             case .failure(let error):
                 if error.code == .duplicateKey { continue }
-                #expect(throws: error, "seed \(Self.seed) round \(round)") { try skipped.get() }
+                #expect(throws: error, "seed \(SeededRandom.seed) round \(round)") { try skipped.get() }
             }
         }
         #expect(accepted > 100, "mutations that leave a valid document are part of the test")
     }
 
     @Test func randomBytesNeverCrash() {
-        var generator = SeededGenerator(seed: Self.seed &+ 2)
+        var generator = SeededRandom(seed: SeededRandom.seed &+ 2)
         for _ in 0..<20_000 {
             let count = Int.random(in: 0...40, using: &generator)
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }

@@ -1,4 +1,5 @@
 import JSON
+import TestKit
 import Testing
 
 struct JSONNumberTests {
@@ -77,7 +78,7 @@ struct JSONNumberTests {
     }
 
     @Test func everyShortDecimalIsTheNearestDouble() throws {
-        var generator = SeededGenerator(seed: 7)
+        var generator = SeededRandom(seed: 7)
         for _ in 0..<5_000 {
             let whole = Int.random(in: 0...99_999, using: &generator)
             let fraction = String(Int.random(in: 0...99_999, using: &generator))

@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import Policy
@@ -32,7 +33,7 @@ import Testing
     /// Against a model that is slow and plainly right.
     @Test(arguments: [UInt64(1), 2, 3, 4])
     func doesWhatASimpleModelDoes(seed: UInt64) {
-        var generator = SplitMix(state: seed)
+        var generator = SeededRandom(seed: seed)
         var cache = LeastRecentlyUsed<Int, Int>(capacity: 5)
         var model: [(key: Int, value: Int)] = []
         for step in 0..<2000 {
@@ -49,18 +50,5 @@ import Testing
             }
             #expect(cache.count == model.count)
         }
-    }
-}
-
-/// Numbers that are the same for the same seed (Steele, Lea and Flood 2014).
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import Postgres
@@ -171,7 +172,7 @@ struct PoolStateMachineTests {
 
     @Test("random events never lose a waiter or exceed the size (seeded)", arguments: [11, 12, 13] as [UInt64])
     func random(seed: UInt64) {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededRandom(seed: seed)
         var pool = machine(size: 5, waitersMax: 50)
         var connecting: Set<UInt64> = []
         var leased: Set<UInt64> = []

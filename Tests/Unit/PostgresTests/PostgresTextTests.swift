@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import Postgres
@@ -107,7 +108,7 @@ struct PostgresArrayLiteralTests {
 
     @Test("random elements survive (seeded)", arguments: [1, 2, 3] as [UInt64])
     func random(seed: UInt64) throws {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededRandom(seed: seed)
         let alphabet: [Character] = ["\"", "\\", ",", "{", "}", " ", "N", "U", "L", "é", "🎉", "\n", "a"]
         for _ in 0..<500 {
             let values: [String?] = (0..<Int.random(in: 0..<6, using: &generator)).map { _ in
@@ -117,18 +118,5 @@ struct PostgresArrayLiteralTests {
             }
             #expect(try PostgresArrayLiteral.parse(Array(PostgresArrayLiteral.text(values).utf8)) == values)
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood, 2014): the same numbers from the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestKit
 import Testing
 import Tools
 
@@ -103,7 +104,7 @@ struct CalculatorTests {
         case negative(Tree)
         case operation(Character, Tree, Tree)
 
-        static func random(depth: Int, _ generator: inout SplitMix) -> Tree {
+        static func random(depth: Int, _ generator: inout SeededRandom) -> Tree {
             guard depth > 0, Int.random(in: 0..<5, using: &generator) > 0 else {
                 return .number(Int.random(in: 0...20, using: &generator))
             }
@@ -151,7 +152,7 @@ struct CalculatorTests {
     }
 
     @Test func agreesWithAReferenceOnRandomExpressions() throws {
-        var generator = SplitMix(seed: 99)
+        var generator = SeededRandom(seed: 99)
         var divisionsByZero = 0
         for round in 0..<5_000 {
             let tree = Tree.random(depth: 5, &generator)
@@ -169,7 +170,7 @@ struct CalculatorTests {
     }
 
     @Test func randomTextNeverCrashes() {
-        var generator = SplitMix(seed: 5)
+        var generator = SeededRandom(seed: 5)
         let pieces = [
             "1", "0", "9223372036854775807", ".", "e", "(", ")", "+", "-", "*", "/", "%", "^", ",", "sqrt", "min", " ",
             "é",
@@ -179,20 +180,5 @@ struct CalculatorTests {
             let text = (0..<count).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
             if let value = try? Calculator.evaluate(text) { #expect(value.doubleValue.isFinite, "\(text)") }
         }
-    }
-}
-
-/// SplitMix64: the same seed gives the same numbers everywhere.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

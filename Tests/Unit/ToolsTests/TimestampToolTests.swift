@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestKit
 import Testing
 
 @testable import Tools
@@ -69,7 +70,7 @@ struct TimestampToolTests {
     func offsetsAgreeWithFoundation(_ name: String) throws {
         let rules = try #require(TimeZoneRules(name: name, folder: "/usr/share/zoneinfo"))
         let zone = try #require(TimeZone(identifier: name))
-        var generator = SplitMix(seed: 11)
+        var generator = SeededRandom(seed: 11)
         for _ in 0..<2_000 {
             let seconds = Int64.random(in: 0...4_000_000_000, using: &generator)
             let expected = zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(seconds)))
@@ -108,7 +109,7 @@ struct TimestampToolTests {
     @Test func brokenZoneFilesAreRefused() throws {
         let bytes = Array(try Data(contentsOf: URL(filePath: "/usr/share/zoneinfo/Europe/Berlin")))
         #expect(TimeZoneRules(bytes: bytes) != nil)
-        var generator = SplitMix(seed: 3)
+        var generator = SeededRandom(seed: 3)
         for _ in 0..<2_000 {
             var broken = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &generator)))
             if !broken.isEmpty {

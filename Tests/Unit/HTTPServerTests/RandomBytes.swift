@@ -1,25 +1,3 @@
-import Foundation
-
-/// The generator of SplitMix64 (Steele, Lea and Flood, 2014): the same numbers for the same seed.
-struct SeededRandom: RandomNumberGenerator {
-    /// `SEED=n swift test --filter HTTPServerTests` repeats a run.
-    static let seed = ProcessInfo.processInfo.environment["SEED"].flatMap(UInt64.init) ?? 20_260_131
-
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-}
-
 extension RandomNumberGenerator {
     /// Cuts bytes into pieces at random places; some pieces are a single byte, some are long.
     mutating func cut(_ bytes: [UInt8]) -> [[UInt8]] {
