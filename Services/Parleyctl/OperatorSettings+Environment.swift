@@ -114,24 +114,7 @@ enum OperatorSettings {
         var configuration = BusConfiguration(bootstrapServers: brokers, profile: profile)
         configuration.clientID = "parleyctl"
         configuration.adminTimeout = .seconds(5)
-        configuration.security.securityProtocol = environment.optionalString(
-            "PARLEY_KAFKA_SECURITY_PROTOCOL",
-            help: "plaintext, ssl, sasl_plaintext or sasl_ssl"
-        )
-        configuration.security.saslMechanism = environment.optionalString(
-            "PARLEY_KAFKA_SASL_MECHANISM",
-            help: "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
-        )
-        configuration.security.saslUsername = environment.optionalString(
-            "PARLEY_KAFKA_SASL_USERNAME",
-            help: "user at the brokers"
-        )
-        configuration.security.saslPassword =
-            environment.optionalSecret("PARLEY_KAFKA_SASL_PASSWORD", help: "password at the brokers")?.revealed
-        configuration.security.tlsAuthorityPath = environment.optionalString(
-            "PARLEY_KAFKA_TLS_CA",
-            help: "file with the certificates that the brokers' are signed by"
-        )
+        configuration.security = BusSecurity(environment: &environment)
         let partitions = environment.int(
             "PARLEY_TOPIC_PARTITIONS",
             default: 8,

@@ -79,27 +79,7 @@ extension ServiceSettings {
     }
 
     private mutating func readBus(_ environment: inout EnvironmentReader) {
-        bus.security.securityProtocol = environment.optionalString(
-            "PARLEY_KAFKA_SECURITY_PROTOCOL",
-            help: "plaintext, ssl, sasl_plaintext or sasl_ssl"
-        )
-        bus.security.saslMechanism = environment.optionalString(
-            "PARLEY_KAFKA_SASL_MECHANISM",
-            help: "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
-        )
-        bus.security.saslUsername = environment.optionalString(
-            "PARLEY_KAFKA_SASL_USERNAME",
-            help: "user at the brokers"
-        )
-        bus.security.saslPassword =
-            environment.optionalSecret(
-                "PARLEY_KAFKA_SASL_PASSWORD",
-                help: "password at the brokers"
-            )?.revealed
-        bus.security.tlsAuthorityPath = environment.optionalString(
-            "PARLEY_KAFKA_TLS_CA",
-            help: "file with the certificates that the brokers' are signed by"
-        )
+        bus.security = BusSecurity(environment: &environment)
         partitions = environment.int(
             "PARLEY_TOPIC_PARTITIONS",
             default: partitions,
