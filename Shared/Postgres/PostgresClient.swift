@@ -44,15 +44,6 @@ package final class PostgresClient: Sendable {
         pool.start()
     }
 
-    /// Starts, waits until the task is cancelled, and closes.
-    package func run() async {
-        start()
-        let (stream, continuation) = AsyncStream<Never>.makeStream()
-        for await _ in stream {}
-        continuation.finish()
-        await close()
-    }
-
     /// Fails callers that wait for a connection, lets running statements end, and closes every connection.
     ///
     /// A second time it does nothing.

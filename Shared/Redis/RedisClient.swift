@@ -55,15 +55,6 @@ package final class RedisClient: Sendable {
         }
     }
 
-    /// Starts, waits until the task is cancelled, and closes.
-    package func run() async {
-        start()
-        let (stream, continuation) = AsyncStream<Never>.makeStream()
-        for await _ in stream {}
-        continuation.finish()
-        await close()
-    }
-
     /// Fails what waits and closes the connection; a second time it does nothing.
     package func close() async {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }

@@ -113,26 +113,6 @@ struct PoolService: Service {
     }
 }
 
-/// Closes the producer after everything that publishes: what it still holds is sent first.
-struct ProducerService: Service {
-    let name = "producer"
-    let producer: BusProducer
-    private let stopped = ReadinessGate()
-
-    init(producer: BusProducer) {
-        self.producer = producer
-    }
-
-    func run() async throws {
-        try? await stopped.wait()
-        await producer.close()
-    }
-
-    func shutdown() async {
-        stopped.open()
-    }
-}
-
 extension LoopService {
     /// A consumer as a service; it joins its group when the gate opens.
     ///
@@ -148,11 +128,6 @@ extension LoopService {
         after gate: ReadinessGate,
         handler: @escaping @Sendable (BusRecord) async throws -> Void
     ) -> LoopService {
-        let consuming = LoopService(
-            name,
-            run: { try await consumer.run(handler: handler) },
-            shutdown: { consumer.shutdown() }
-        )
-        return LoopService(name, after: gate, consuming)
+        LoopService(name, after: gate, BusConsumerService(name: name, consumer: consumer, handler: handler))
     }
 }

@@ -84,7 +84,7 @@ package final class ServiceRuntime: Sendable {
             PoolService(database: database, redis: redis),
             LoopService("topics", run: topics.run, shutdown: topics.shutdown),
             LoopService("outbox", run: outbox.run, shutdown: outbox.close),
-            ProducerService(producer: producer),
+            BusProducerService(name: "producer", producer: producer),
             publisher,
             StartupCheck(runtime: self),
             LoopService("outbox-relay", after: readiness, relay),
