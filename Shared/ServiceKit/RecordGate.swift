@@ -125,7 +125,8 @@ package struct RecordGate: Sendable {
         await forget(record, topic: topic)
     }
 
-    /// Whether an error is about what was to be written, and so will come again, rather than about the database's state.
+    /// Whether an error is about what was to be written, and so will come again, rather than about the database's
+    /// state.
     private static func isAboutData(_ error: PostgresError) -> Bool {
         if error.code == .invalidParameter { return true }
         // SQLSTATE classes: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded.

@@ -49,8 +49,8 @@ struct TurnBatches: Sendable {
 
     /// Puts turns to rest.
     func suspend(_ writes: [TurnWrite]) async throws -> [Result<Void, any Error>] {
-        // The writes come before the change of status that they are guarded by: a repeat after a commit whose answer was
-        // lost finds the turn changed, and writes nothing twice.
+        // The writes come before the change of status that they are guarded by: a repeat after a commit whose answer
+        // was lost finds the turn changed, and writes nothing twice.
         var statements = [lock(writes)]
         appendWrites(writes, to: &statements)
         statements.append((TurnSQL.suspend, TurnParameters.suspend(writes)))
