@@ -45,6 +45,10 @@ struct BusFixture: Sendable {
         try await TopicAdmin(configuration: configuration, logger: logger).ensureTopics([spec])
     }
 
+    func keeper() throws -> TopicKeeper {
+        try TopicKeeper(configuration: configuration, topics: [spec], logger: logger)
+    }
+
     func record(_ key: String?, _ text: String, _ headers: [BusHeader] = []) -> OutgoingRecord {
         OutgoingRecord(topic: topic, key: key, value: Array(text.utf8), headers: headers)
     }

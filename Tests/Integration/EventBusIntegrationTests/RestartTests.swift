@@ -9,11 +9,7 @@ struct RestartTests {
     func survivesALostBroker() async throws {
         try await withOwnBroker { broker in
             let fixture = BusFixture(broker)
-            let keeper = try TopicKeeper(
-                configuration: fixture.configuration,
-                topics: [fixture.spec],
-                logger: fixture.logger
-            )
+            let keeper = try fixture.keeper()
             try await keeper.ensure()
             let producer = try BusProducer(
                 configuration: fixture.configuration,
@@ -64,11 +60,7 @@ struct RestartTests {
     func readsAShorterLog() async throws {
         try await withOwnBroker { broker in
             let fixture = BusFixture(broker)
-            let keeper = try TopicKeeper(
-                configuration: fixture.configuration,
-                topics: [fixture.spec],
-                logger: fixture.logger
-            )
+            let keeper = try fixture.keeper()
             try await keeper.ensure()
             let producer = try BusProducer(
                 configuration: fixture.configuration,

@@ -10,11 +10,7 @@ struct ServiceTests {
     func runAsServices() async throws {
         try await withBroker { broker in
             let fixture = BusFixture(broker)
-            let keeper = try TopicKeeper(
-                configuration: fixture.configuration,
-                topics: [fixture.spec],
-                logger: fixture.logger
-            )
+            let keeper = try fixture.keeper()
             try await keeper.ensure()
             #expect(keeper.areTopicsThere)
             let producer = try BusProducer(configuration: fixture.configuration, logger: fixture.logger)
