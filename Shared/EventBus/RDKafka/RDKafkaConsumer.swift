@@ -1,4 +1,5 @@
 import CRdkafka
+import Dispatch
 import Observability
 
 /// The C calls of a consumer of one topic.
@@ -98,11 +99,29 @@ final class RDKafkaConsumer {
         }
     }
 
+    /// How long leaving the group may take, in seconds.
+    private static let closeSecondsMax = 8.0
+
     /// Leaves the group, after a last revocation that is served in here.
+    ///
+    /// `rd_kafka_consumer_close` waits without a limit, and has been seen to wait for ever on a busy machine; so it runs
+    /// on a thread of its own and is left alone when its time is up. That thread keeps the consumer, which is then never
+    /// freed; the group notices by itself.
     func close() {
         guard !isClosed else { return }
         isClosed = true
-        rd_kafka_consumer_close(handle.pointer)
+        let done = DispatchSemaphore(value: 0)
+        nonisolated(unsafe) let consumer = self
+        do {
+            try DedicatedThread.start(name: "bus-close") {
+                rd_kafka_consumer_close(consumer.handle.pointer)
+                done.signal()
+            }
+        } catch {
+            rd_kafka_consumer_close(handle.pointer)
+            return
+        }
+        _ = done.wait(timeout: .now() + Self.closeSecondsMax)
     }
 
     /// The number of partitions that the broker knows of the topic, 0 when it does not know the topic.

@@ -185,7 +185,7 @@ import Testing
 
     @Test func abandonedTurnsAreFoundAndHeldOnesAreNot() async throws {
         var configuration = StoreConfiguration()
-        configuration.leaseDuration = .milliseconds(300)
+        configuration.leaseDuration = .seconds(4)
         configuration.republishAfter = .milliseconds(1)
         try await withStores(configuration) { stores in
             let running = try await stores.claim(try await stores.accept("running"))
