@@ -104,9 +104,9 @@ final class RDKafkaConsumer {
 
     /// Leaves the group, after a last revocation that is served in here.
     ///
-    /// `rd_kafka_consumer_close` waits without a limit, and has been seen to wait for ever on a busy machine; so it runs
-    /// on a thread of its own and is left alone when its time is up. That thread keeps the consumer, which is then never
-    /// freed; the group notices by itself.
+    /// `rd_kafka_consumer_close` waits without a limit, and has been seen to wait for ever on a busy machine; so it
+    /// runs on a thread of its own and is left alone when its time is up. That thread keeps the consumer, which is then
+    /// never freed; the group notices by itself.
     func close() {
         guard !isClosed else { return }
         isClosed = true
