@@ -52,7 +52,7 @@ import Testing
 
     @Test func whatStayedBehindIsDueOnceADeadlineAndGoesWhenItIsProcessed() async throws {
         var configuration = StoreConfiguration()
-        configuration.republishAfter = .milliseconds(200)
+        configuration.republishAfter = .seconds(3)
         try await withStores(configuration) { stores in
             let key = try await stores.accept("s")
             #expect(try await stores.outbox.due(tenants: ["default"], limit: 10).isEmpty)
