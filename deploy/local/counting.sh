@@ -6,6 +6,14 @@ TESTS_FAILED=0
 TESTS_RUNS=0
 TEST_LOGS=.build/test-logs
 
+# targets_with_servers: an expression for `swift test` that matches the tests of all targets that start servers. They have
+# deadlines, and hundreds of unit tests beside them on two cores would eat the time, so they run by themselves. What one
+# run skips by it, another one takes by it: no target is in neither.
+targets_with_servers() {
+  printf '^(%s)\\.' "$(find Tests/Integration Tests/EndToEnd Tests/Conformance -mindepth 1 -maxdepth 1 -type d \
+    -printf '%f\n' | sort | paste -sd '|')"
+}
+
 # count_swift_testing LOG EXIT_CODE: adds one run's result, taken from the lines that Swift Testing printed. The number
 # of tests is that of its summary line; a run without one (it crashed, or did not build) counts what had ended, and one
 # failure. So does a run that exits non-zero though no test failed.

@@ -3,23 +3,32 @@
 # The instrumented build has a folder of its own, so that it does not make the next `make test` compile everything.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/counting.sh"
 
 build=.build/coverage
 need_swift
 deploy/local/setup.sh
 swift build --build-tests --enable-code-coverage --scratch-path "$build" --quiet
 install -m 755 .vendor/lib/librdkafka.so.1 "$build/debug/librdkafka.so.1"
+# Two runs, as in test.sh. SwiftPM merges the counts of a run only if all its tests passed, so that is done here.
+tools=$(dirname "$(realpath "$(command -v swift)")")
+counts=$build/counts
+rm -rf "$counts" && mkdir "$counts"
 code=0
-swift test --skip-build --enable-code-coverage --scratch-path "$build" --disable-xctest >"$build/test.log" 2>&1 || code=$?
-tail -n 1 "$build/test.log"
+for run in --skip --filter; do
+  swift test --skip-build --enable-code-coverage --scratch-path "$build" --disable-xctest \
+    "$run" "$(targets_with_servers)" >"$build/test$run.log" 2>&1 || code=$?
+  tail -n 1 "$build/test$run.log"
+  "$tools/llvm-profdata" merge -sparse -o "$counts/$run.profdata" "$build"/debug/codecov/*.profraw
+done
+"$tools/llvm-profdata" merge -sparse -o "$counts/all.profdata" "$counts"/--*.profdata
 
 # The report covers the executables too: end-to-end tests run them, and they write their counts beside the tests' own.
-tools=$(dirname "$(realpath "$(command -v swift)")")
 objects=("$build/debug/parleyPackageTests.xctest")
 for program in "$build"/debug/parley-* "$build/debug/parleyctl"; do
   if [ -f "$program" ] && [ -x "$program" ]; then objects+=(-object "$program"); fi
 done
-"$tools/llvm-cov" export -summary-only -instr-profile "$build/debug/codecov/default.profdata" "${objects[@]}" \
+"$tools/llvm-cov" export -summary-only -instr-profile "$counts/all.profdata" "${objects[@]}" \
   >"$build/coverage.json"
 python3 - "$build/coverage.json" "$ROOT" <<'PYTHON'
 import collections, json, os, sys

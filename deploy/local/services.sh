@@ -134,7 +134,8 @@ ensure_key() {
   local output
   KEY=$(saved_key)
   if ! key_works "$KEY"; then
-    output=$(control keys create --tenant default --name local)
+    output=$(control keys create --tenant default --name local 2>"$RUN/logs/keys.log") ||
+      die "parleyctl keys create failed: $(cat "$RUN/logs/keys.log")"
     KEY=$(grep -oE 'pk_[A-Za-z0-9_.-]+' <<<"$output" | head -n 1) || die "parleyctl keys create printed no key"
     key_works "$KEY" || die "the gateway does not take the key that parleyctl just made"
   fi

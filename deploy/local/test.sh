@@ -14,11 +14,7 @@ set_up_peers() {
   done
 }
 
-# Tests with real servers have deadlines, and hundreds of unit tests beside them on two cores would eat the time: they run
-# by themselves. One expression skips what the other run takes, so that no target is in neither.
-with_servers="^($(find Tests/Integration Tests/EndToEnd Tests/Conformance -mindepth 1 -maxdepth 1 -type d -printf '%f\n' |
-  sort | paste -sd '|'))\\."
-
+with_servers=$(targets_with_servers)
 deploy/local/setup.sh
 [ "${1:-}" != --ci ] || run_check "lint" deploy/local/lint.sh
 run_check "peers for tests" set_up_peers
