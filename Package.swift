@@ -75,13 +75,13 @@ let sharedModules: [Target] = [
     shared("Budget", ["Redis", "Postgres", "Observability"]),
     shared("Policy", ["CSystem", "JSON", "HTTPClient", "Observability"]),
     shared("Models", ["HTTPClient", "JSON", "Observability"]),
-    shared("Tools", ["JSON", "JSONSchema"]),
+    shared("Tools", ["HTTPClient", "JSON", "JSONSchema"]),
     shared(
         "ServiceKit",
         [
             "Configuration", "Domain", "EventBus", "EventLoop", "HTTPClient", "HTTPServer", "JSON", "Lifecycle",
             "Observability",
-            "Policy", "Postgres", "Redis", "Store",
+            "Policy", "Postgres", "Redis", "Store", "Tools",
         ]
     ),
     shared("TestKit", ["HTTPServer", "HTTPClient", "JSON"]),
@@ -109,8 +109,8 @@ let services: [Target] = [
         "parley-executor",
         folder: "ToolExecutor",
         [
-            "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer", "EventBus",
-            "Postgres", "Domain", "ServiceKit", "Store", "Policy", "Tools",
+            "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer",
+            "HTTPClient", "EventBus", "Postgres", "Domain", "ServiceKit", "Store", "Policy", "Tools",
         ]
     ),
     service(
@@ -171,6 +171,7 @@ let testTargets: [Target] = [
     tests("Integration", "ModelsIntegrationTests", ["Models", "HTTPClient", "TestKit", "JSON"]),
     tests("Integration", "StoreIntegrationTests", ["Store", "Postgres", "Domain", "TestKit", "JSON", "Observability"]),
     tests("Integration", "TestKitTests", ["TestKit"]),
+    tests("Integration", "ToolsIntegrationTests", ["Tools", "HTTPClient", "HTTPServer", "JSON", "TestKit"]),
     tests(
         "Integration",
         "ParleyctlTests",

@@ -37,6 +37,7 @@ extension WorkerConfiguration {
             in: 1...1000,
             help: "times that a turn is begun, after its worker was lost, before it fails"
         )
+        tools = ToolSettings(environment: &environment, runsTools: false)
         policy = PolicySettings(environment: &environment)
         model = Self.model(&environment)
     }

@@ -30,6 +30,8 @@ struct WorkerConfiguration: Sendable {
     var attemptsMax: Int
     /// The model.
     var model: ModelProfile
+    /// The tools that models are offered.
+    var tools: ToolSettings
     /// Where policies are decided.
     var policy: PolicySettings
 }

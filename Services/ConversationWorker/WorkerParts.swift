@@ -29,7 +29,7 @@ struct WorkerParts {
             turns: turns,
             contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
             personas: PersonaStore(database: runtime.database),
-            tools: try ToolRegistry(ToolRegistry.builtIn),
+            tools: try configuration.tools.offered(),
             policy: try configuration.policy.engine(logger: runtime.logger, metrics: runtime.metrics),
             budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
             model: try ModelProviderFactory(client: client).provider(for: configuration.model),

@@ -6,6 +6,7 @@ extension GatewayConfiguration {
     /// Reads every setting of a gateway.
     init(environment: inout EnvironmentReader) {
         service = ServiceSettings(name: "parley-gateway", httpPort: 8010, environment: &environment)
+        tools = ToolSettings(environment: &environment, runsTools: false)
         http = service.http
         streams = StreamHub.Limits()
         http.loops = environment.int(

@@ -7,6 +7,8 @@ struct GatewayConfiguration: Sendable {
     var service: ServiceSettings
     /// The HTTP server's limits.
     var http: HTTPServerConfiguration
+    /// The tools that clients may list and call.
+    var tools: ToolSettings
     /// The limits of streams.
     var streams: StreamHub.Limits
 }

@@ -26,7 +26,7 @@ struct GatewayParts {
         let runs = ToolRunStore(database: runtime.database, configuration: store, owner: runtime.owner)
         let hub = StreamHub(limits: configuration.streams)
         let metrics = GatewayMetrics(runtime.metrics, hub: hub)
-        let registry = try ToolRegistry(ToolRegistry.builtIn)
+        let registry = try configuration.tools.offered()
         let router = Self.router(runtime, messages, runs, hub, metrics, registry)
         self.router = router
         let application = GatewayApplication(

@@ -16,6 +16,7 @@ extension ExecutorConfiguration {
             in: 1...10_000,
             help: "tools that run at once; a full executor pauses its partitions"
         )
+        tools = ToolSettings(environment: &environment, runsTools: true)
         policy = PolicySettings(environment: &environment)
     }
 }

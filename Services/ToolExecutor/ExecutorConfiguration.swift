@@ -11,6 +11,8 @@ struct ExecutorConfiguration: Sendable {
     ///
     /// Default 64.
     var runsMax: Int
+    /// The tools.
+    var tools: ToolSettings
     /// Where policies are decided.
     var policy: PolicySettings
 }

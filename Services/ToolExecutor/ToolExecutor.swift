@@ -1,5 +1,6 @@
 import Configuration
 import Domain
+import HTTPClient
 import HTTPServer
 import Lifecycle
 import ServiceKit
@@ -32,7 +33,7 @@ enum ToolExecutor {
         )
         let handler = ToolRequestHandler(
             gate: runtime.gate,
-            registry: try ToolRegistry(ToolRegistry.builtIn),
+            registry: try configuration.tools.runnable(client: try HTTPClientPool()),
             policy: try configuration.policy.engine(logger: runtime.logger, metrics: runtime.metrics),
             runs: runs,
             publisher: runtime.publisher,

@@ -108,13 +108,24 @@ struct ToolRequestHandler: Sendable {
         } catch is TimeoutError {
             return failure(request, .timeout, "The tool took longer than \(definition.timeout).")
         } catch let error as ToolError {
-            return failure(request, error.code == .timedOut ? .timeout : .error, error.reason)
+            return failure(request, Self.status(of: error), error.reason)
         } catch {
             logger.error(
                 "a tool failed in an unknown way",
                 [.toolName: .string(request.toolName), .error: .error(error)]
             )
             return failure(request, .error, "The tool failed.")
+        }
+    }
+
+    private static func status(of error: ToolError) -> ToolStatus {
+        switch error.code {
+        case .timedOut: .timeout
+        case .interrupted: .interrupted
+        case .denied: .denied
+        case .unknownTool, .invalidArguments, .invalidDefinition, .duplicateName, .failed, .unavailable,
+            .invalidResult:
+            .error
         }
     }
 

@@ -42,6 +42,9 @@ final class EasyHandle {
             set(CURLOPT_MAXREDIRS, configuration.redirectsMax)
             set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         }
+        if request.usesFreshConnection {
+            set(CURLOPT_FRESH_CONNECT, 1)
+        }
         if let address = request.connectAddress {
             // An empty host and port match every request; an empty port keeps the request's.
             let isBare = address.utf8.contains(UInt8(ascii: ":")) && !address.hasPrefix("[")

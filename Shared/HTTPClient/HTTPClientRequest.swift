@@ -20,6 +20,11 @@ package struct HTTPClientRequest: Sendable {
     ///
     /// Own authentication headers other than `Authorization` would go along.
     package var followsRedirects: Bool = false
+    /// Whether a new connection is made for it.
+    ///
+    /// A request on a connection that was used before is sent once more when the peer closes that connection without a
+    /// byte of response: no good for a request that must not be sent twice.
+    package var usesFreshConnection: Bool = false
     /// An IP address to connect to in place of what the URL's host resolves to, such as one that was checked before.
     package var connectAddress: String?
 
@@ -52,7 +57,7 @@ package struct HTTPClientRequest: Sendable {
     private static let originHostCharactersMax = 270
 
     /// Throws what is wrong with the request, before anything is sent.
-    func validate() throws(HTTPClientError) {
+    package func validate() throws(HTTPClientError) {
         guard let scheme = url.range(ofScheme: ()) else {
             throw HTTPClientError(code: .badURL, message: "the URL must begin with http:// or https://")
         }

@@ -16,6 +16,8 @@ package struct ToolError: Error, Sendable, Equatable, CustomStringConvertible {
         case failed
         /// The tool ran into its time limit.
         case timedOut
+        /// The run was cut off and may have had its effect; a tool that is not idempotent is not run again.
+        case interrupted
         /// A policy or a guard forbids the run.
         case denied
         /// Something that the tool needs is not there for the moment.

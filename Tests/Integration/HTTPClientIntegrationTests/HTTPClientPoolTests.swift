@@ -190,6 +190,26 @@ struct HTTPClientPoolTests {
         await client.shutDown()
     }
 
+    @Test(arguments: [false, true])
+    func aRequestOnAFreshConnectionIsNeverSentTwice(isFresh: Bool) async throws {
+        let count = Box(0)
+        let server = try RawServer { connection in
+            while connection.readRequest() != nil {
+                count.update { $0 += 1 }
+                // The first is answered; every later one is taken and its connection closed without a word.
+                if count.value > 1 { return }
+                connection.send(plain("first"))
+            }
+        }
+        let client = try HTTPClientPool()
+        var request = HTTPClientRequest(method: "POST", url: server.url(), body: Array("pay".utf8))
+        _ = try await client.send(request)
+        request.usesFreshConnection = isFresh
+        #expect(await code { _ = try await client.send(request) } == .connectionLost)
+        #expect(count.value == (isFresh ? 2 : 3))
+        await client.shutDown()
+    }
+
     @Test func connectsToThePinnedAddress() async throws {
         let server = try answering(plain("pinned"))
         let client = try HTTPClientPool()

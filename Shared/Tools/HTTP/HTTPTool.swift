@@ -1,0 +1,146 @@
+package import HTTPClient
+package import JSON
+
+/// Calls a tool that is an HTTP endpoint of another program.
+///
+/// The arguments are the body of a POST; a status of 2xx with JSON is the result. `Idempotency-Key` is
+/// `<tenant>/<event_id>`, the same however often one run is sent, so that the endpoint can drop what it has done
+/// already. `Parley-Tenant`, `Parley-Session` and `Parley-Persona` say for whom the tool runs.
+package struct HTTPTool: Tool {
+    /// What the platform and the model know of it.
+    package var definition: ToolDefinition { settings.definition }
+    private let settings: HTTPToolSettings
+    private let client: HTTPClientPool
+    private let headers: HTTPClientHeaders
+
+    /// How long the first retry waits; each further one waits twice as long.
+    private static let firstPause = Duration.milliseconds(100)
+
+    /// Makes a tool.
+    /// - Parameters:
+    ///   - settings: What the operator's file says.
+    ///   - variables: The values of the variables in its headers.
+    ///   - client: Sends the calls.
+    package init(_ settings: HTTPToolSettings, variables: [String: String] = [:], client: HTTPClientPool) {
+        self.settings = settings
+        self.client = client
+        var headers = HTTPClientHeaders()
+        for header in settings.headers {
+            headers.append(header.name, header.value(variables))
+        }
+        self.headers = headers
+    }
+
+    /// Calls the endpoint, again where that may help and the tool is idempotent.
+    package func run(_ arguments: JSONValue, context: ToolContext) async throws -> JSONValue {
+        var pause = Self.firstPause
+        var retriesLeft = settings.retriesMax
+        while true {
+            do {
+                return try await call(arguments, context)
+            } catch let failure as Failure {
+                guard failure.mayPass, retriesLeft > 0, .now + pause < context.deadline else { throw failure.error }
+            }
+            // Not all that failed together come again together.
+            try await Task.sleep(for: pause * Double.random(in: 0.5...1))
+            pause = pause * 2
+            retriesLeft -= 1
+        }
+    }
+
+    /// Why one call has no result, and whether the next one may.
+    private struct Failure: Error {
+        let error: ToolError
+        var mayPass = false
+    }
+
+    private func call(_ arguments: JSONValue, _ context: ToolContext) async throws -> JSONValue {
+        var request = HTTPClientRequest(
+            method: "POST",
+            url: settings.url,
+            headers: headers,
+            body: arguments.serialized()
+        )
+        request.headers["Content-Type"] = "application/json"
+        request.headers["Accept"] = request.headers["Accept"] ?? "application/json"
+        request.headers["Idempotency-Key"] = "\(context.tenantId)/\(context.idempotencyKey)"
+        request.headers["Parley-Tenant"] = context.tenantId
+        request.headers["Parley-Session"] = context.sessionId
+        if let persona = context.personaId { request.headers["Parley-Persona"] = persona }
+        request.timeout = definition.timeout
+        request.deadline = context.deadline
+        // A connection that the endpoint closes over a call may have carried it to its effect.
+        request.usesFreshConnection = !definition.idempotent
+        do {
+            let response = try await client.stream(request)
+            guard (200...299).contains(response.status) else {
+                response.cancel()
+                throw Self.refusal(status: response.status)
+            }
+            return try Self.result(try await body(of: response))
+        } catch let error as HTTPClientError {
+            throw try failure(error)
+        }
+    }
+
+    private func body(of response: HTTPClientStream) async throws -> [UInt8] {
+        var body: [UInt8] = []
+        for try await piece in response.body {
+            body += piece
+            guard body.count <= definition.resultBytesMax else {
+                response.cancel()
+                let reason = "the tool's answer is larger than \(definition.resultBytesMax) bytes"
+                throw Failure(error: ToolError(.invalidResult, reason))
+            }
+        }
+        return body
+    }
+
+    private static func result(_ body: [UInt8]) throws -> JSONValue {
+        guard let json = try? JSONValue.parse(body) else {
+            throw Failure(error: ToolError(.invalidResult, "the tool's answer is not JSON"))
+        }
+        if case .object = json { return json }
+        return ["result": json]
+    }
+
+    private static func refusal(status: Int) -> Failure {
+        Failure(
+            error: ToolError(.failed, "the tool answered with status \(status)"),
+            mayPass: [408, 425, 429, 500, 502, 503, 504].contains(status)
+        )
+    }
+
+    private func failure(_ error: HTTPClientError) throws -> Failure {
+        switch error.code {
+        case .connectFailed, .overloaded:
+            Failure(error: ToolError(.unavailable, "the tool cannot be reached"), mayPass: true)
+        case .timedOut:
+            Failure(error: ToolError(.timedOut, "the tool did not answer in time"))
+        case .connectionLost where !definition.idempotent:
+            Failure(error: ToolError(.interrupted, "the connection broke: the run may have had its effect"))
+        case .connectionLost:
+            Failure(error: ToolError(.unavailable, "the connection to the tool broke"), mayPass: true)
+        case .cancelled, .shutDown:
+            throw CancellationError()
+        case .bodyTooLarge, .headersTooLarge, .tls, .badURL, .badRequest, .protocolError:
+            Failure(error: ToolError(.failed, "the tool cannot be called: \(error.code.rawValue)"))
+        }
+    }
+}
+
+/// A tool that another service runs: here it is only offered and its arguments are checked.
+package struct RemoteTool: Tool {
+    /// What the platform and the model know of it.
+    package let definition: ToolDefinition
+
+    /// Makes a tool.
+    package init(_ definition: ToolDefinition) {
+        self.definition = definition
+    }
+
+    /// Always fails: an executor runs it.
+    package func run(_ arguments: JSONValue, context: ToolContext) async throws -> JSONValue {
+        throw ToolError(.unavailable, "\(definition.name) runs in an executor")
+    }
+}

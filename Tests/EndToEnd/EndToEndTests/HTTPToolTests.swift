@@ -1,0 +1,90 @@
+import HTTPServer
+import JSON
+import TestKit
+import Testing
+
+/// Tools that are HTTP endpoints, from the operator's file to what they did in the world.
+@Suite(.serialized, .timeLimit(.minutes(3)), .serviceLogs)
+struct HTTPToolTests {
+    private static func json(_ text: String) -> HTTPResponse {
+        HTTPResponse(status: 200, body: .bytes(Array(text.utf8)))
+    }
+
+    /// A model that calls a tool once and then says what came of it.
+    private static func calling(_ tool: String, on platform: Platform) -> String {
+        platform.model.answer { request, _ in
+            request.lastRole == "tool"
+                ? .text("The tool said \(request.lastContent)")
+                : .toolCalls([.init(name: tool, arguments: #"{"n":7}"#)])
+        }
+    }
+
+    @Test("They are listed, checked, run once each under the run's own key, and their secrets stay in the executor")
+    func usual() async throws {
+        let server = try await ToolServer { call, _ in Self.json(#"{"seen":\#(call.arguments["n"]?.string ?? "0")}"#) }
+        var options = PlatformOptions()
+        try options.setTools([
+            server.entry("pay", idempotent: false, headers: ["Authorization": "Bearer ${PAY_KEY}"]),
+            server.entry("look_up", idempotent: true),
+        ])
+        options.executor["PAY_KEY"] = "the-key-of-the-payments"
+        try await withOwnPlatform(options) { platform in
+            let tools = try await platform.client.get("/v1/tools").json["tools"]?.arrayValue ?? []
+            let pay = try #require(tools.first { $0["name"] == "pay" })
+            #expect(pay["idempotent"] == false && pay["timeout_seconds"] == 30)
+            #expect(!tools.contains { $0.string.contains("PAY_KEY") || $0.string.contains(String(server.port)) })
+
+            let sent = try await platform.client.post("Do \(Self.calling("pay", on: platform))", session: unique("pay"))
+            #expect(try await platform.client.answer(to: sent) == #"The tool said {"seen":7}"#)
+            let call = try #require(server.calls.first)
+            #expect(call.headers["authorization"] == "Bearer the-key-of-the-payments")
+            let runID = try await platform.sql("SELECT event_id FROM tool_runs WHERE turn_id = '\(sent.eventID)'")
+            #expect(call.key == "default/\(runID)")
+            #expect(server.calls.count == 1)
+
+            let wrong = try await platform.client.post(
+                "/v1/tool/request",
+                json: ["tool_name": "look_up", "args": ["n": "seven"]]
+            )
+            #expect(wrong.status == 422)
+            let direct = try await platform.client.post(
+                "/v1/tool/request?wait=20",
+                json: ["tool_name": "look_up", "args": ["n": 9]]
+            )
+            #expect(direct.json["payload"] == ["seen": 9])
+            #expect(!platform.executor.log.contains("the-key-of-the-payments"))
+        }
+        await server.stop()
+    }
+
+    @Test("The executor is killed in a run: an idempotent tool is run again, one that is not answers interrupted")
+    func executorKilled() async throws {
+        let gate = Gate()
+        defer { gate.open() }
+        let server = try await ToolServer { _, count in
+            if count == 0 { await gate.wait() }
+            return Self.json(#"{"paid":true}"#)
+        }
+        var options = PlatformOptions()
+        try options.setTools([
+            server.entry("pay", idempotent: false, timeout: 4), server.entry("look_up", idempotent: true, timeout: 20),
+        ])
+        try await withOwnPlatform(options) { platform in
+            let pay = try await platform.client.post("Do \(Self.calling("pay", on: platform))", session: unique("kill"))
+            let look = try await platform.client.post(
+                "Do \(Self.calling("look_up", on: platform))",
+                session: unique("kill")
+            )
+            try await eventually("both runs") { server.calls.count == 2 }
+            try await platform.executor.kill9()
+            try await platform.executor.start()
+            #expect(try await platform.client.answer(to: look) == #"The tool said {"paid":true}"#)
+            let told = try await platform.client.answer(to: pay)
+            #expect(told.contains("interrupted"))
+            let counts = Dictionary(grouping: server.calls, by: \.path).mapValues(\.count)
+            #expect(counts == ["/pay": 1, "/look_up": 2])
+            #expect(server.callsPerKey.count == 2)
+        }
+        await server.stop()
+    }
+}
