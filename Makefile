@@ -1,9 +1,9 @@
 # One machine, no Docker. Every recipe calls a script in deploy/local; `make` alone lists the verbs.
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs setup test ci lint format build coverage fuzz bench clean
+.PHONY: help up down restart status logs setup test ci lint format build coverage fuzz bench chaos chaos-scenario clean
 
 help: ## list the verbs
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
 
 up: ## start everything on this machine, or repair what runs
 	@deploy/local/up.sh
@@ -44,6 +44,12 @@ fuzz: ## run the fuzz tests (SEED=17 to choose the seed)
 
 bench: ## measure speed and memory against their bars (ONLY=turns for one part)
 	@deploy/local/bench.sh $(ONLY)
+
+chaos: ## break the platform under load in every way there is, and count
+	@deploy/local/chaos.sh
+
+chaos-scenario: ## the same in one way (SCENARIO=worker_kill)
+	@deploy/local/chaos.sh $(or $(SCENARIO),--list)
 
 setup: ## install Debian packages and fetch the pinned binaries
 	@deploy/local/setup.sh

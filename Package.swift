@@ -133,6 +133,16 @@ let benchmarks: [Target] = [
     )
 ]
 
+/// What `make chaos` runs: the platform under load, broken on purpose.
+let chaos: [Target] = [
+    .executableTarget(
+        name: "parley-chaos",
+        dependencies: ["HTTPClient", "JSON", "TestKit"],
+        path: "Tests/Chaos/Chaos",
+        swiftSettings: strict
+    )
+]
+
 let testTargets: [Target] = [
     tests("Unit", "JSONTests", ["JSON", "TestKit"]),
     tests("Unit", "JSONSchemaTests", ["JSONSchema", "JSON", "TestKit"]),
@@ -185,12 +195,13 @@ let testTargets: [Target] = [
             "Configuration", "ServiceKit",
         ]
     ),
+    tests("Chaos", "ChaosTests", ["parley-chaos", "TestKit"]),
     tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "TestKit"]),
     tests("Tidy", "TidyTests", []),
 ]
 
 let package = Package(
     name: "parley",
-    targets: cLibraries + sharedModules + services + benchmarks + testTargets,
+    targets: cLibraries + sharedModules + services + benchmarks + chaos + testTargets,
     cLanguageStandard: .c2x
 )

@@ -22,12 +22,13 @@ package final class BrokerServer: Sendable {
         try await shared.get()
     }
 
-    static func start() async throws -> BrokerServer {
+    static func start(advertisedPort: UInt16? = nil) async throws -> BrokerServer {
         let program = try Programs.findVendored("bin/tansu")
         return try await retryingPorts { port in
             let url = "tcp://127.0.0.1:\(port)"
+            let advertised = "tcp://127.0.0.1:\(advertisedPort ?? port)"
             let arguments = [
-                "broker", "--listener-url", url, "--advertised-listener-url", url,
+                "broker", "--listener-url", url, "--advertised-listener-url", advertised,
                 "--storage-engine", "memory://tansu/",
             ]
             let server = ServerProcess(

@@ -63,8 +63,8 @@ package final class PostgresServer: Sendable {
     }
 
     /// Makes a cluster and starts it; `settings` go to the server as `-c name=value`.
-    static func start(settings: [String: String] = [:]) async throws -> PostgresServer {
-        let folder = try TemporaryFolder.shared.makeFolder("pg")
+    static func start(settings: [String: String] = [:], folder: String? = nil) async throws -> PostgresServer {
+        let folder = try folder ?? TemporaryFolder.shared.makeFolder("pg")
         if geteuid() == 0 {
             let result = try await ChildProcess.run(try Programs.find("chown"), ["postgres", folder])
             guard result.exit == .exited(0) else { throw TestKitError(.commandFailed, result.standardError) }
@@ -129,6 +129,20 @@ package final class PostgresServer: Sendable {
         try await self.endpoint().sql("DROP DATABASE IF EXISTS \(endpoint.database) WITH (FORCE)")
     }
 
+    /// Ends without writing anything out, as after a crash (SIGQUIT, an immediate shutdown); a start recovers it.
+    package func stopImmediately() async throws {
+        server.process?.signal(SIGQUIT)
+        try await server.process?.wait()
+    }
+
+    /// Starts it again at the same address with the same data.
+    package func startAgain() async throws {
+        try await eventually("postgres to start again", timeout: .seconds(30), interval: .milliseconds(100)) {
+            try await self.server.start()
+            return true
+        }
+    }
+
     /// Kills the whole cluster at once (SIGKILL of its first process, whereupon the others end).
     package func kill9() async throws {
         try await server.kill9()
@@ -145,10 +159,7 @@ package final class PostgresServer: Sendable {
     /// Shuts down when it runs, and starts again at the same address with the same data.
     package func restart() async throws {
         try await stop()
-        try await eventually("postgres to start again", timeout: .seconds(30), interval: .milliseconds(100)) {
-            try await self.server.start()
-            return true
-        }
+        try await startAgain()
     }
 
     /// Ends the cluster and removes its files.

@@ -6,6 +6,10 @@ TESTS_FAILED=0
 TESTS_RUNS=0
 TEST_LOGS=.build/test-logs
 
+# chaos_targets: an expression for the tests that break a platform under load. Their bars are times, so nothing else runs
+# beside them.
+chaos_targets() { printf '^ChaosTests\\.'; }
+
 # targets_with_servers: an expression for `swift test` that matches the tests of all targets that start servers. They have
 # deadlines, and hundreds of unit tests beside them on two cores would eat the time, so they run by themselves. What one
 # run skips by it, another one takes by it: no target is in neither.

@@ -17,7 +17,7 @@ rm -rf "$counts" && mkdir "$counts"
 code=0
 for run in --skip --filter; do
   swift test --skip-build --enable-code-coverage --scratch-path "$build" --disable-xctest \
-    "$run" "$(targets_with_servers)" >"$build/test$run.log" 2>&1 || code=$?
+    "$run" "$(targets_with_servers)" --skip "$(chaos_targets)" >"$build/test$run.log" 2>&1 || code=$?
   tail -n 1 "$build/test$run.log"
   "$tools/llvm-profdata" merge -sparse -o "$counts/$run.profdata" "$build"/debug/codecov/*.profraw
 done

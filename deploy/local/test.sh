@@ -21,8 +21,9 @@ run_check "peers for tests" set_up_peers
 run_check "build" deploy/local/build.sh
 # After a failed build the test bundle on disk is an old one: running it would report on other code.
 if [ "$CHECK_OK" = yes ]; then
-  run_tests unit timeout 900 swift test --skip-build --disable-xctest --skip "$with_servers"
+  run_tests unit timeout 900 swift test --skip-build --disable-xctest --skip "$with_servers" --skip "$(chaos_targets)"
   run_tests servers timeout 1500 swift test --skip-build --disable-xctest --filter "$with_servers"
+  run_tests chaos timeout 600 swift test --skip-build --disable-xctest --filter "$(chaos_targets)"
 fi
 run_tests stack timeout 300 deploy/local/stack-test.sh
 closing_line

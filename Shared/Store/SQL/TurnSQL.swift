@@ -31,7 +31,8 @@ enum TurnSQL {
         ), c AS (
             UPDATE turns t
             SET status = 'running', attempt = t.attempt + 1, lease_owner = $3, lease_epoch = t.lease_epoch + 1,
-                lease_until = now() + $4::bigint * interval '1 millisecond', started_at = coalesce(t.started_at, now()),
+                lease_until = now() + $4::bigint * interval '1 millisecond',
+                started_at = coalesce(t.started_at, clock_timestamp()),
                 stream_next = t.attempt * 1000000::bigint, delta_next = 0
             FROM head h
             WHERE t.tenant_id = h.tenant_id AND t.turn_id = h.turn_id AND t.session_id = h.session_id

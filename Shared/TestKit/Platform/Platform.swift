@@ -15,9 +15,37 @@ package struct PlatformOptions: Sendable {
     package var startsWorker = true
     /// Whether the executor is started; a test may start it later.
     package var startsExecutor = true
+    /// Whether the platform has a Postgres cluster of its own, which the test may break.
+    package var ownsPostgres = false
+    /// Where its own Postgres cluster keeps its files; nil (the default) means the folder of this test process.
+    package var postgresFolder: String?
+    /// The port that the broker tells its clients to come to; nil (the default) means its own.
+    ///
+    /// A test that puts something between broker and clients names that here.
+    package var brokerAdvertisedPort: UInt16?
+    /// Settings for every service that are known only when the servers run, such as a way around to one of them.
+    package var rewire: @Sendable (PlatformAddresses) async throws -> [String: String] = { _ in [:] }
 
     /// The defaults.
     package init() {}
+}
+
+/// Where the servers of a platform listen, all on 127.0.0.1.
+package struct PlatformAddresses: Sendable {
+    /// The port of Postgres.
+    package let postgres: UInt16
+    /// The platform's database.
+    package let database: String
+    /// The port of Redis.
+    package let redis: UInt16
+    /// The port of the broker.
+    package let broker: UInt16
+    /// The port of the model.
+    package let model: UInt16
+    /// The address of the database for the role of the services, through another port.
+    package func databaseURL(port: UInt16) -> String {
+        "postgres://\(PlatformFoundation.role)@127.0.0.1:\(port)/\(database)"
+    }
 }
 
 /// The whole platform on this machine: a database of its own, Redis, a broker, a scripted model, and the three services
@@ -37,14 +65,21 @@ package final class Platform: Sendable {
     private static let shared = SharedServer { try await Platform.start(PlatformOptions()) }
     private static let running = Mutex<[ObjectIdentifier: Platform]>([:])
     private let foundation: PlatformFoundation
+    private let environment: [String: String]
+    private let pool: HTTPClientPool
+    private let added = Mutex<[PlatformService]>([])
 
     private init(_ foundation: PlatformFoundation, _ options: PlatformOptions) async throws {
         self.foundation = foundation
         let pool = try HTTPClientPool()
+        let rewired = try await options.rewire(foundation.addresses)
+        let environment = options.environment.merging(rewired) { _, new in new }
         func service(_ program: String, _ own: [String: String]) throws -> PlatformService {
-            let settings = options.environment.merging(own) { _, new in new }
+            let settings = environment.merging(own) { _, new in new }
             return try PlatformService(program, environment: foundation.environment(settings), pool: pool)
         }
+        self.environment = environment
+        self.pool = pool
         gateway = try service("parley-gateway", options.gateway)
         worker = try service("parley-worker", options.worker)
         executor = try service("parley-executor", options.executor)
@@ -54,6 +89,8 @@ package final class Platform: Sendable {
 
     /// The database, as a superuser whom row-level security does not bind.
     package var database: PostgresEndpoint { foundation.database }
+    /// The cluster that the database is in.
+    package var postgres: PostgresServer { foundation.cluster }
     /// The cache.
     package var redis: RedisServer { foundation.redis }
     /// The broker.
@@ -66,7 +103,7 @@ package final class Platform: Sendable {
     }
 
     static func start(_ options: PlatformOptions) async throws -> Platform {
-        let platform = try await Platform(try await PlatformFoundation.make(), options)
+        let platform = try await Platform(try await PlatformFoundation.make(options), options)
         running.withLock { $0[ObjectIdentifier(platform)] = platform }
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -80,6 +117,19 @@ package final class Platform: Sendable {
             throw error
         }
         return platform
+    }
+
+    /// Prepares one more service, such as a second worker; it is not started, and ends with the platform.
+    package func addService(_ program: String, _ settings: [String: String] = [:]) throws -> PlatformService {
+        let own = foundation.environment(environment.merging(settings) { _, new in new })
+        let service = try PlatformService(program, environment: own, pool: pool)
+        added.withLock { $0.append(service) }
+        return service
+    }
+
+    /// Every service, in the order gateway, worker, executor, added ones.
+    package var services: [PlatformService] {
+        [gateway, worker, executor] + added.withLock { $0 }
     }
 
     /// Runs SQL as a superuser and gives its output, one row a line with columns parted by `|`.
@@ -103,7 +153,7 @@ package final class Platform: Sendable {
     /// The last lines of every service of every platform that runs, for the report of a failed test.
     package static func recentLogs(lines: Int = 15) -> String {
         let platforms = running.withLock { Array($0.values) }
-        return platforms.flatMap { [$0.gateway, $0.worker, $0.executor] }.map { service in
+        return platforms.flatMap(\.services).map { service in
             let log = service.log.split(separator: "\n").suffix(lines).joined(separator: "\n")
             return "--- \(service.program) on port \(service.port)\n\(log)"
         }.joined(separator: "\n")
@@ -112,13 +162,14 @@ package final class Platform: Sendable {
     /// Ends everything at once.
     func discard() async throws {
         _ = Self.running.withLock { $0.removeValue(forKey: ObjectIdentifier(self)) }
-        for service in [gateway, worker, executor] where service.isRunning {
+        for service in services where service.isRunning {
             try await service.kill9()
         }
         model.server.stop()
         try await broker.kill9()
         try await redis.kill9()
-        try await foundation.cluster.drop(database)
+        await pool.shutDown()
+        try await foundation.discardDatabase()
     }
 }
 

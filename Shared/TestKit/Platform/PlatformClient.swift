@@ -36,6 +36,10 @@ package struct PlatformClient: Sendable {
     package let port: UInt16
     /// The API key; nil sends none.
     package let key: String?
+    /// The longest time for a whole exchange; a stream ends with it too.
+    package var timeout: Duration = .seconds(60)
+    /// The longest silence on a stream; nil: no such limit.
+    package var idleTimeout: Duration?
     private let pool: HTTPClientPool
 
     /// Makes a client.
@@ -48,6 +52,11 @@ package struct PlatformClient: Sendable {
 
     /// The same with another key.
     package func with(key: String?) -> PlatformClient {
+        PlatformClient(port: port, key: key, pool: pool)
+    }
+
+    /// The same over connections of its own, so that many at once do not wait for each other.
+    package func with(pool: HTTPClientPool) -> PlatformClient {
         PlatformClient(port: port, key: key, pool: pool)
     }
 
@@ -73,8 +82,14 @@ package struct PlatformClient: Sendable {
     }
 
     /// Sends JSON to a path.
-    package func post(_ path: String, json: JSONValue) async throws -> PlatformResponse {
-        try await request("POST", path, body: json.serialized(), headers: ["Content-Type": "application/json"])
+    package func post(
+        _ path: String,
+        json: JSONValue,
+        headers: HTTPClientHeaders = [:]
+    ) async throws -> PlatformResponse {
+        var headers = headers
+        headers.append("Content-Type", "application/json")
+        return try await request("POST", path, body: json.serialized(), headers: headers)
     }
 
     /// Sends a message and requires that it is accepted.
@@ -148,10 +163,13 @@ package struct PlatformClient: Sendable {
         var headers: HTTPClientHeaders = ["Accept": "text/event-stream"]
         if let lastEventID { headers.append("Last-Event-ID", lastEventID) }
         let query = after.map { "?after=\($0)" } ?? ""
-        let stream = try await pool.stream(
-            makeRequest("GET", "/v1/session/\(sessionID)/stream\(query)", body: nil, headers: headers)
-        )
-        guard stream.status == 200 else { throw TestKitError(.commandFailed, "no stream: \(stream.status)") }
+        var request = makeRequest("GET", "/v1/session/\(sessionID)/stream\(query)", body: nil, headers: headers)
+        request.idleTimeout = idleTimeout
+        let stream = try await pool.stream(request)
+        guard stream.status == 200 else {
+            stream.cancel()
+            throw TestKitError(.commandFailed, "no stream: \(stream.status)")
+        }
         return SessionStream(stream: stream)
     }
 
@@ -174,7 +192,7 @@ package struct PlatformClient: Sendable {
             url: baseURL + path,
             headers: headers,
             body: body,
-            timeout: .seconds(60)
+            timeout: timeout
         )
     }
 }

@@ -3,21 +3,25 @@ import Foundation
 /// What the services of a platform stand on.
 struct PlatformFoundation: Sendable {
     let cluster: PostgresServer
+    let ownsCluster: Bool
     let database: PostgresEndpoint
     let redis: RedisServer
     let broker: BrokerServer
     let model: PlatformModel
 
     /// The role of the services.
-    private static let role = "parley_service"
+    static let role = "parley_service"
 
     /// Starts the servers and brings the database up to date.
-    static func make() async throws -> PlatformFoundation {
-        let cluster = try await PostgresServer.sharedServer()
+    static func make(_ options: PlatformOptions) async throws -> PlatformFoundation {
+        let cluster =
+            options.ownsPostgres
+            ? try await PostgresServer.start(folder: options.postgresFolder) : try await PostgresServer.sharedServer()
         async let redis = RedisServer.start()
-        async let broker = BrokerServer.start()
+        async let broker = BrokerServer.start(advertisedPort: options.brokerAdvertisedPort)
         let foundation = PlatformFoundation(
             cluster: cluster,
+            ownsCluster: options.ownsPostgres,
             database: try await cluster.makeDatabase(),
             redis: try await redis,
             broker: try await broker,
@@ -38,6 +42,22 @@ struct PlatformFoundation: Sendable {
             try await database.sql("ALTER ROLE \(Self.role) LOGIN")
             return true
         }
+    }
+
+    /// Where the servers are.
+    var addresses: PlatformAddresses {
+        PlatformAddresses(
+            postgres: database.port,
+            database: database.database,
+            redis: redis.port,
+            broker: broker.port,
+            model: model.server.port
+        )
+    }
+
+    /// Removes the database, and its cluster when that is this platform's own.
+    func discardDatabase() async throws {
+        if ownsCluster { try await cluster.discard() } else { try await cluster.drop(database) }
     }
 
     /// Makes an API key as the operator does.

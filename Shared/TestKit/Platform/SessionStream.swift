@@ -17,7 +17,8 @@ package struct StreamedEvent: Sendable, Equatable {
     /// The place of its turn in the session, and its own in the turn.
     package var position: [Int] { id.split(separator: "-").compactMap { Int($0) } }
 
-    init(json: JSONValue) {
+    /// Reads an event as it came.
+    package init(json: JSONValue) {
         id = json["id"]?.stringValue ?? ""
         type = json["type"]?.stringValue ?? ""
         self.json = json

@@ -46,6 +46,8 @@ package final class SessionWebSocket: Sendable {
     package func next(timeout: Duration = .seconds(45)) async throws -> Incoming {
         while true {
             let head = try await socket.read(count: 2, timeout: timeout)
+            // The rest of a frame is on its way: giving it up here would leave the reader in its middle.
+            let timeout = max(timeout, .seconds(10))
             var count = Int(head[1] & 0x7F)
             if count >= 126 {
                 let length = try await socket.read(count: count == 126 ? 2 : 8, timeout: timeout)
@@ -77,6 +79,11 @@ package final class SessionWebSocket: Sendable {
     /// Closes the connection.
     package func close() async throws {
         try await write(opcode: 8, [0x03, 0xE8])
+        socket.close()
+    }
+
+    /// Leaves without a word, as a client does whose machine is gone.
+    package func drop() {
         socket.close()
     }
 

@@ -1,0 +1,43 @@
+/// What the checker found in a history.
+struct Verdict: Sendable {
+    /// A kind of fault, each with a bar of its own.
+    enum Fault: String, Sendable, CaseIterable {
+        /// A message that was accepted and has no turn, no end, or whose end was never told.
+        case lost
+        /// A message with two turns, a turn with two ends, or an event told twice.
+        case duplicated
+        /// Turns or events of a session in another order than accepted, or an answer to another message.
+        case outOfOrder = "out_of_order"
+        /// A tool's effect that happened twice for one call.
+        case effectsDoubled = "effects_doubled"
+        /// Tokens charged more than once, or charged and not used.
+        case chargedTwice = "charged_twice"
+        /// A turn that ended without an answer.
+        case failed
+    }
+
+    /// One fault.
+    struct Finding: Sendable {
+        /// What kind of fault it is.
+        var fault: Fault
+        /// Where, and what exactly.
+        var detail: String
+    }
+
+    /// Messages that clients were told are accepted.
+    var accepted = 0
+    /// Accepted messages whose last event a client got, an answer or an honest failure.
+    var answered = 0
+    /// Every fault that was found.
+    private(set) var findings: [Finding] = []
+
+    /// How many faults of a kind were found.
+    func count(_ fault: Fault) -> Int {
+        findings.count { $0.fault == fault }
+    }
+
+    /// Notes a fault.
+    mutating func note(_ fault: Fault, _ detail: String) {
+        findings.append(Finding(fault: fault, detail: detail))
+    }
+}

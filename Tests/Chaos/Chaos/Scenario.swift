@@ -1,0 +1,58 @@
+/// One thing that goes wrong under load, and how well the platform has to take it.
+struct Scenario: Sendable {
+    /// What must hold afterwards.
+    struct Bars: Sendable {
+        /// The longest time from the fault, or from the return of what was away, to the answer of a turn that was under
+        /// way; nil: no bar.
+        var recovery: Duration?
+        /// Whether turns may end with an honest failure.
+        var mayFail = false
+        /// How many requests may fail in another way than 503 or 429 with a time to come back; nil: any number.
+        var clientErrors: Int?
+    }
+
+    /// What a scenario needs besides the platform as it is.
+    enum Need: Sendable, Hashable {
+        /// A second worker.
+        case secondWorker
+        /// A second executor.
+        case secondExecutor
+        /// A second gateway, to which clients go in turn.
+        case secondGateway
+        /// The policy engine as a server of its own.
+        case policyServer
+        /// A proxy in front of a part.
+        case proxy(Link)
+    }
+
+    /// What it is called: a family, and the moment after a point.
+    let name: String
+    /// What goes wrong.
+    let summary: String
+    /// What it needs.
+    var needs: Set<Need> = []
+    /// Settings of all services.
+    var environment: [String: String] = [:]
+    /// What must hold.
+    var bars = Bars()
+    /// Makes it go wrong.
+    let faults: @Sendable (ChaosRun) async throws -> Void
+
+    /// Every scenario, family by family.
+    static let all: [Scenario] = WorkerScenarios.all
+
+    /// The scenarios that a word chooses: one by its name, or a family.
+    static func chosen(by word: String) -> [Scenario] {
+        all.filter { $0.name == word || $0.name.hasPrefix(word + ".") }
+    }
+}
+
+/// A part that others connect to.
+enum Link: String, Sendable, Hashable, CaseIterable {
+    case postgres
+    case redis
+    case broker
+    case model
+    case policy
+    case gateway
+}

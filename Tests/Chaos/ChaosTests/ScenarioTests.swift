@@ -1,0 +1,37 @@
+import TestKit
+import Testing
+
+@testable import parley_chaos
+
+/// A short selection of scenarios with a small load; `make chaos` runs all of them with the whole load.
+@Suite(.serialized, .timeLimit(.minutes(3)))
+struct ScenarioTests {
+    private static let size = LoadPlan.Size(sessions: 8, turns: 6)
+
+    @Test("The platform holds", arguments: ["worker_kill.mid_stream"])
+    func holds(name: String) async throws {
+        let scenario = try #require(Scenario.all.first { $0.name == name })
+        let result = try await ScenarioRunner(size: Self.size).run(scenario)
+        #expect(result.isMet, "\(result.line)\n\(result.details.joined(separator: "\n"))")
+        #expect(result.verdict.accepted == Self.size.total)
+    }
+
+    @Test("What is broken on purpose in the database of a platform that works is found, each kind by its own count")
+    func sabotage() async throws {
+        let calm = Scenario(name: "calm", summary: "nothing breaks", faults: { _ in })
+        let runner = ScenarioRunner(size: LoadPlan.Size(sessions: 5, turns: 3))
+        try await runner.run(calm) { run in
+            var before = Checker.check(try await runner.evidence(of: run))
+            #expect(before.findings.isEmpty, "\(before.findings)")
+            for sabotage in Sabotage.allCases {
+                try await sabotage.strike(run.platform)
+                let after = Checker.check(try await runner.evidence(of: run))
+                for fault in Verdict.Fault.allCases {
+                    let isRaised = after.count(fault) > before.count(fault)
+                    #expect(isRaised == (fault == sabotage.fault), "\(sabotage): \(fault) \(after.count(fault))")
+                }
+                before = after
+            }
+        }
+    }
+}
