@@ -63,8 +63,19 @@ struct WorkerParts {
             ),
             scheduler,
             try Self.results(configuration, runtime, turns, slots, scheduler),
-            try Self.inbound(configuration, runtime, turns, messages, slots, scheduler),
+            Self.intake(try Self.inbound(configuration, runtime, turns, messages, slots, scheduler), slots, scheduler),
         ]
+    }
+
+    /// The consumer of messages, whose stop is the stop of the worker as a whole: it is the first part to be stopped.
+    ///
+    /// Handlers that wait for a slot would hold the stop up for as long as the turns take that have them.
+    private static func intake(_ inbound: LoopService, _ slots: TurnSlots, _ scheduler: TurnScheduler) -> LoopService {
+        LoopService(inbound.name, run: inbound.run) {
+            scheduler.stopFollowing()
+            await inbound.shutdown()
+            slots.close()
+        }
     }
 
     private static func inbound(

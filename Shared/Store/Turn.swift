@@ -197,4 +197,7 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
 
     /// What went wrong, in one line.
     package var description: String { message }
+
+    /// The lease of a turn is gone.
+    package static let fenced = StoreError(code: .fenced, message: "The turn is no longer held by this worker.")
 }

@@ -59,7 +59,7 @@ struct TurnBatches: Sendable {
             statements
         )
         let kept = Set(try results[results.count - 1].rows.map(Self.key(of:)))
-        return writes.map { kept.contains($0.turn.key) ? .success(()) : .failure(Self.fenced) }
+        return writes.map { kept.contains($0.turn.key) ? .success(()) : .failure(StoreError.fenced) }
     }
 
     /// Records answers of tools.
@@ -150,8 +150,6 @@ struct TurnBatches: Sendable {
             turnID: try row.string("turn_id")
         )
     }
-
-    private static let fenced = StoreError(code: .fenced, message: "The turn is no longer held by this worker.")
 
     private struct SessionKey: Hashable {
         let tenantID: String

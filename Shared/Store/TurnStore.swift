@@ -114,18 +114,39 @@ package final class TurnStore: Sendable {
         try await completions.submit(completion)
     }
 
-    /// Prolongs the leases of turns.
-    /// - Returns: The turns that are still ours.
-    package func heartbeat(_ turns: [ClaimedTurn]) async throws -> Set<TurnKey> {
-        if turns.isEmpty { return [] }
+    /// What came of a heartbeat.
+    package struct HeartbeatOutcome: Sendable {
+        /// The turns whose leases were prolonged; one that is being written just now is missing.
+        package var held: Set<TurnKey> = []
+        /// The turns that another worker has by now.
+        package var lost: [ClaimedTurn] = []
+    }
+
+    /// Prolongs the leases of turns, and says which are lost.
+    package func heartbeat(_ turns: [ClaimedTurn]) async throws -> HeartbeatOutcome {
+        if turns.isEmpty { return HeartbeatOutcome() }
+        let owners = TurnParameters.owners(turns)
         let results = try await database.batch(
             settings: TenantScope.settings(turns.map(\.key.tenantID)),
             [
-                (
-                    TurnSQL.heartbeat,
-                    TurnParameters.owners(turns) + [.text(owner), .int(configuration.leaseDuration.milliseconds)]
-                )
+                (TurnSQL.heartbeat, owners + [.text(owner), .int(configuration.leaseDuration.milliseconds)]),
+                (TurnSQL.lost, owners),
             ]
+        )
+        return HeartbeatOutcome(
+            held: Set(try results[0].rows.map(TurnBatches.key(of:))),
+            lost: try results[1].rows.map { row in turns[try row.int("n") - 1] }
+        )
+    }
+
+    /// Gives up turns that this worker will not end, so that another can take them over at once.
+    /// - Returns: Those that were still ours.
+    @discardableResult
+    package func release(_ turns: [ClaimedTurn]) async throws -> Set<TurnKey> {
+        if turns.isEmpty { return [] }
+        let results = try await database.batch(
+            settings: TenantScope.settings(turns.map(\.key.tenantID)),
+            [(TurnSQL.release, TurnParameters.owners(turns) + [.text(owner)])]
         )
         return Set(try results[0].rows.map(TurnBatches.key(of:)))
     }

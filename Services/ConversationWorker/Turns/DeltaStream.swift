@@ -61,9 +61,11 @@ final class DeltaStream: Sendable {
     }
 
     /// Sends what waits every 30 ms, until the task is cancelled: the model may pause in the middle of a sentence.
-    func keepFlushing() async {
+    /// - Throws: `StoreError` of code `fenced` as soon as another worker has the turn, which ends the model call.
+    func keepFlushing(while lease: TurnLease) async throws {
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.interval)
+            try lease.check()
             flush()
         }
     }

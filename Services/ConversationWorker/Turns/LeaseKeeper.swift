@@ -3,7 +3,7 @@ import Observability
 import ServiceKit
 import Store
 
-/// Keeps the leases of running turns alive, and takes over turns whose worker was lost.
+/// Keeps the leases of running turns alive, ends turns whose lease was lost, and takes over turns whose worker was.
 ///
 /// It stops after the scheduler, because turns that come to their end need their leases until then.
 /// Taking over needs no broker: a turn with a dead lease is a row that any worker finds.
@@ -16,6 +16,9 @@ final class LeaseKeeper: Service {
     private let interval: Duration
     private let logger: Logger
     private let shutdownSignal = ShutdownSignal()
+
+    /// How often at least it looks for turns that nobody works on.
+    static let lookIntervalMax = Duration.seconds(2)
 
     /// Makes a keeper.
     /// - Parameters:
@@ -42,12 +45,11 @@ final class LeaseKeeper: Service {
     }
 
     func run() async throws {
-        while await !shutdownSignal.wait(atMost: interval) {
-            do {
-                _ = try await turns.heartbeat(scheduler.running)
-                if !scheduler.isClosing { try await takeOver() }
-            } catch {
-                logger.warning("leases could not be kept: trying again", [.error: .error(error)])
+        await withDiscardingTaskGroup { group in
+            // Side by side: much to take over must not make the leases of what runs late.
+            group.addTask { await self.repeating(every: self.interval) { try await self.beat() } }
+            group.addTask {
+                await self.repeating(every: min(self.interval, Self.lookIntervalMax)) { try await self.takeOver() }
             }
         }
     }
@@ -57,26 +59,54 @@ final class LeaseKeeper: Service {
         shutdownSignal.raise()
     }
 
+    private func repeating(every interval: Duration, _ work: () async throws -> Void) async {
+        while await !shutdownSignal.wait(atMost: interval) {
+            do {
+                try await work()
+            } catch {
+                logger.warning("leases could not be kept: trying again", [.error: .error(error)])
+            }
+        }
+    }
+
+    private func beat() async throws {
+        for turn in try await turns.heartbeat(scheduler.running).lost {
+            logger.warning(
+                "a turn's lease was lost: another worker has it",
+                [.turnID: .string(turn.key.turnID), .attempt: .integer(turn.attempt)]
+            )
+            scheduler.endLease(of: turn)
+        }
+    }
+
     private func takeOver() async throws {
+        if scheduler.isClosing { return }
         let sessions = try await turns.abandonedSessions(
             tenants: try await outbox.tenants(),
             limit: max(1, min(slots.freeCount, 100))
         )
-        for session in sessions where !scheduler.isClosing && slots.tryAcquire() {
-            do {
-                guard let turn = try await turns.claim(session).turn else {
-                    slots.release()
-                    continue
-                }
-                logger.info(
-                    "took over a turn that nobody worked on",
-                    [.turnID: .string(turn.key.turnID), .attempt: .integer(turn.attempt)]
-                )
-                scheduler.launch(turn)
-            } catch {
-                slots.release()
-                throw error
+        try await withThrowingDiscardingTaskGroup { group in
+            for session in sessions where !scheduler.isClosing && slots.tryAcquire() {
+                group.addTask { try await self.takeOver(session) }
             }
+        }
+    }
+
+    /// Takes a session's first unfinished turn; the caller has taken a slot for it.
+    private func takeOver(_ session: TurnKey) async throws {
+        do {
+            guard let turn = try await turns.claim(session).turn else {
+                slots.release()
+                return
+            }
+            logger.info(
+                "took over a turn that nobody worked on",
+                [.turnID: .string(turn.key.turnID), .attempt: .integer(turn.attempt)]
+            )
+            scheduler.launch(turn)
+        } catch {
+            slots.release()
+            throw error
         }
     }
 }

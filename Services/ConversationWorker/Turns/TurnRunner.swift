@@ -56,14 +56,15 @@ struct TurnRunner: Sendable {
     /// Runs one turn.
     /// - Parameters:
     ///   - turn: The turn.
+    ///   - lease: Ends when another worker has the turn.
     ///   - claimsNext: Whether this worker takes the session's next turn when this one ends.
     /// - Returns: How it came out.
-    func run(_ turn: ClaimedTurn, claimsNext: Bool) async -> Result {
+    func run(_ turn: ClaimedTurn, under lease: TurnLease, claimsNext: Bool) async -> Result {
         let started = ContinuousClock.now
         var log = logger.with([.tenantID: .string(turn.key.tenantID), .turnID: .string(turn.key.turnID)])
         log = log.with(trace: turn.traceparent.flatMap { text in TraceContext(traceparent: text) })
         do {
-            let result = try await runSteps(turn, claimsNext: claimsNext)
+            let result = try await runSteps(turn, lease, claimsNext: claimsNext)
             if case .ended = result { metrics.turnEnded(after: started.duration(to: .now)) }
             return result
         } catch let error as StoreError where error.code == .fenced {
@@ -77,7 +78,7 @@ struct TurnRunner: Sendable {
         return .dropped
     }
 
-    private func runSteps(_ turn: ClaimedTurn, claimsNext: Bool) async throws -> Result {
+    private func runSteps(_ turn: ClaimedTurn, _ lease: TurnLease, claimsNext: Bool) async throws -> Result {
         if turn.attempt > attemptsMax {
             // Before anything is read: what cannot be read may be why no attempt came to its end.
             var state = TurnState(turn: turn, context: [], journal: [])
@@ -99,9 +100,10 @@ struct TurnRunner: Sendable {
             return try await fail(state, refusal, claimsNext: claimsNext)
         }
         while true {
+            try lease.check()
             let response: ModelResponse
             do {
-                response = try await callModel(&state, persona: persona)
+                response = try await callModel(&state, lease, persona: persona)
             } catch let error as ModelError {
                 // The worker shuts down: the turn has not failed, it goes on elsewhere.
                 if error.code == .cancelled || error.code == .shutDown { throw CancellationError() }
@@ -133,7 +135,11 @@ struct TurnRunner: Sendable {
         return nil
     }
 
-    private func callModel(_ state: inout TurnState, persona: Persona) async throws -> ModelResponse {
+    private func callModel(
+        _ state: inout TurnState,
+        _ lease: TurnLease,
+        persona: Persona
+    ) async throws -> ModelResponse {
         let turn = state.turn
         var request = ModelRequest(messages: state.messages)
         // After the last round the model gets no tools: it has to answer with what it knows by then.
@@ -154,7 +160,7 @@ struct TurnRunner: Sendable {
         )
         do {
             let response = try await metrics.modelCall {
-                try await stream(request, into: deltas)
+                try await stream(request, into: deltas, lease)
             }
             state.advance(past: deltas.counters)
             state.append(response, request: request, profile: profile.name)
@@ -173,10 +179,14 @@ struct TurnRunner: Sendable {
         }
     }
 
-    private func stream(_ request: ModelRequest, into deltas: DeltaStream) async throws -> ModelResponse {
+    private func stream(
+        _ request: ModelRequest,
+        into deltas: DeltaStream,
+        _ lease: TurnLease
+    ) async throws -> ModelResponse {
         try await withThrowingTaskGroup(of: ModelResponse?.self) { group in
             group.addTask {
-                await deltas.keepFlushing()
+                try await deltas.keepFlushing(while: lease)
                 return nil
             }
             group.addTask {

@@ -12,6 +12,7 @@ final class TurnSlots: Sendable {
         var waiters: [(id: Int, continuation: CheckedContinuation<Void, any Error>)] = []
         var cancelled: Set<Int> = []
         var nextID = 0
+        var isClosed = false
     }
 
     private let state: Mutex<State>
@@ -29,7 +30,7 @@ final class TurnSlots: Sendable {
     var waitingCount: Int { state.withLock(\.waiters.count) }
 
     /// Takes a slot, as soon as there is one.
-    /// - Throws: `CancellationError` when the task is cancelled while it waits.
+    /// - Throws: `CancellationError` when the task is cancelled while it waits, or the slots are closed.
     func acquire() async throws {
         let id = state.withLock { state in
             state.nextID += 1
@@ -38,7 +39,7 @@ final class TurnSlots: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let answer: Result<Void, any Error>? = state.withLock { state in
-                    if state.cancelled.remove(id) != nil { return .failure(CancellationError()) }
+                    if state.isClosed || state.cancelled.remove(id) != nil { return .failure(CancellationError()) }
                     if state.free > 0 {
                         state.free -= 1
                         return .success(())
@@ -64,9 +65,21 @@ final class TurnSlots: Sendable {
     /// Takes a slot if one is free now.
     func tryAcquire() -> Bool {
         state.withLock { state in
-            if state.free == 0 { return false }
+            if state.free == 0 || state.isClosed { return false }
             state.free -= 1
             return true
+        }
+    }
+
+    /// Gives out no more slots: whoever waits for one leaves it to another worker.
+    func close() {
+        let waiters = state.withLock { state in
+            state.isClosed = true
+            defer { state.waiters = [] }
+            return state.waiters.map(\.continuation)
+        }
+        for waiter in waiters {
+            waiter.resume(throwing: CancellationError())
         }
     }
 

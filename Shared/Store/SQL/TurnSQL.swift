@@ -233,6 +233,27 @@ enum TurnSQL {
         RETURNING t.tenant_id, t.session_id, t.turn_id
         """
 
+    /// Which of the leases are over: another worker has taken the turn since, or it is gone.
+    ///
+    /// A turn whose row is being written just now is not among them, which tells it from one that a heartbeat missed.
+    static let lost: PostgresStatement = """
+        SELECT i.n FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY
+            AS i(tenant_id, session_id, turn_id, epoch, n)
+        WHERE (SELECT count(*) FROM turns t WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id
+            AND t.session_id = i.session_id AND t.lease_epoch = i.epoch) = 0
+        """
+
+    /// Ends leases, so that the turns can be taken over at once.
+    ///
+    /// $5 owner.
+    static let release: PostgresStatement = """
+        UPDATE turns t SET lease_until = '-infinity'
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(tenant_id, session_id, turn_id, epoch)
+        WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id AND t.session_id = i.session_id
+            AND t.lease_epoch = i.epoch AND t.lease_owner = $5 AND t.status = 'running'
+        RETURNING t.tenant_id, t.session_id, t.turn_id
+        """
+
     /// Sessions whose first unfinished turn nobody works on: its lease ran out, or it was accepted and never taken.
     ///
     /// $1 tenants, $2 age in milliseconds from which an accepted turn counts as forgotten, $3 limit.

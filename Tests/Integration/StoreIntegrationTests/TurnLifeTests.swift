@@ -183,6 +183,31 @@ import Testing
         }
     }
 
+    @Test func aHeartbeatTellsWhichTurnsAreLostAndAReleasedTurnIsFreeAtOnce() async throws {
+        try await withStores { stores in
+            let turn = try await stores.claim(try await stores.accept("released"))
+            let kept = try await stores.claim(try await stores.accept("kept"))
+            let other = stores.otherWorker()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await other.run() }
+                #expect(try await other.claim(turn.key).turn == nil)
+                // A worker may release only what it holds.
+                #expect(try await other.release([turn]).isEmpty)
+                #expect(try await stores.turns.release([turn]) == [turn.key])
+                #expect(try await stores.turns.heartbeat([turn, kept]).lost.isEmpty)
+                _ = try await stores.turns.release([turn])
+                let taken = try #require(try await other.claim(turn.key).turn)
+                #expect(taken.attempt == 2)
+                let beat = try await stores.turns.heartbeat([turn, kept])
+                #expect(beat.held == [kept.key])
+                #expect(beat.lost.map(\.key) == [turn.key])
+                #expect(try await stores.turns.release([turn]).isEmpty)
+                other.close()
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test func abandonedTurnsAreFoundAndHeldOnesAreNot() async throws {
         var configuration = StoreConfiguration()
         configuration.leaseDuration = .seconds(4)
@@ -194,7 +219,7 @@ import Testing
                 let found = try await stores.turns.abandonedSessions(tenants: ["default"], limit: 10)
                 return found.map(\.sessionID) == ["forgotten"]
             }
-            #expect(try await stores.turns.heartbeat([running]) == [running.key])
+            #expect(try await stores.turns.heartbeat([running]).held == [running.key])
             try await eventually {
                 let found = try await stores.turns.abandonedSessions(tenants: ["default"], limit: 10)
                 return Set(found.map(\.sessionID)) == ["forgotten", "running"]

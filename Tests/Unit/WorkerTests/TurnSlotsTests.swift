@@ -80,4 +80,20 @@ struct TurnSlotsTests {
         }
         #expect(slots.freeCount == 0)
     }
+
+    @Test func closedSlotsAreGivenToNobodyAndWhoWaitsIsTold() async throws {
+        let slots = TurnSlots(count: 1)
+        try await slots.acquire()
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask { (try? await slots.acquire()) == nil }
+            while slots.waitingCount == 0 {
+                await Task.yield()
+            }
+            slots.close()
+            #expect(await group.next() == true)
+        }
+        slots.release()
+        #expect(slots.freeCount == 1 && !slots.tryAcquire())
+        await #expect(throws: CancellationError.self) { try await slots.acquire() }
+    }
 }

@@ -1,0 +1,131 @@
+import JSON
+import TestKit
+import Testing
+
+/// Two workers, of which one is lost, stalls or stops: each test has a platform of its own, one after another.
+@Suite(.serialized, .timeLimit(.minutes(3)), .serviceLogs)
+struct TakeoverTests {
+    private func options(lease: String = "3s", _ worker: [String: String] = [:]) -> PlatformOptions {
+        var options = PlatformOptions()
+        options.environment["PARLEY_LEASE_DURATION"] = lease
+        options.worker = worker
+        return options
+    }
+
+    /// What became of a session's one turn, whoever ran it: answers, charges and outbox rows that are left.
+    private func counts(_ platform: Platform) async throws -> String {
+        try await eventually("an empty outbox") { try await platform.sql("SELECT count(*) FROM outbox") == "0" }
+        return try await platform.sql(
+            """
+            SELECT (SELECT count(*) FROM session_events WHERE role = 'assistant'),
+                (SELECT count(*) FROM turns WHERE status = 'completed'),
+                (SELECT sum(input_tokens + output_tokens) = (SELECT used_tokens FROM budget_usage WHERE persona_id = '')
+                    FROM turns)
+            """
+        )
+    }
+
+    @Test("A worker is killed while a second one lives: the second answers within seconds, and the client is told")
+    func killed() async throws {
+        try await withOwnPlatform(options()) { platform in
+            let marker = platform.model.answer { _, count in
+                count == 0
+                    ? .text("void words that never end").delayed(piece: .seconds(5)) : .text("from the second")
+            }
+            let session = unique("kill")
+            let stream = try await platform.client.stream(session)
+            defer { stream.cancel() }
+            let sent = try await platform.client.post("Hello \(marker)", session: session)
+            var iterator = stream.makeIterator()
+            var events = try await iterator.events { $0.type == "delta" }
+            try await platform.addService("parley-worker").start()
+            let clock = ContinuousClock.now
+            try await platform.worker.kill9()
+            events += try await iterator.events(through: \.isFinal)
+            // By itself it takes 4 s at most: what is left of the lease, and a second until somebody looks.
+            #expect(clock.duration(to: .now) < .seconds(12))
+            #expect(events.last?.json["message"] == "from the second")
+            #expect(events.shape == ["turn.started", "delta", "turn.restarted", "delta", "message"])
+            let restart = try #require(events.firstIndex { $0.type == "turn.restarted" })
+            #expect(Array(events[restart...]).text == "from the second")
+            #expect(try await platform.client.finishedTurn(sent.eventID)["attempt"] == 2)
+            #expect(try await counts(platform) == "1|1|t")
+        }
+    }
+
+    @Test(
+        "A worker stalls in a model call: its turn is taken over, and when it wakes it ends the call and writes nothing"
+    )
+    func stalled() async throws {
+        try await withOwnPlatform(options(lease: "1500ms")) { platform in
+            let marker = platform.model.answer { _, count in count == 0 ? .hang : .text("from the second") }
+            let session = unique("stall")
+            let sent = try await platform.client.post("Hello \(marker)", session: session)
+            try await eventually("the model call") { platform.model.requests(marker).count == 1 }
+            let second = try platform.addService("parley-worker")
+            try await second.start()
+            platform.worker.process?.pause()
+            let turn = try await platform.client.finishedTurn(sent.eventID)
+            #expect(turn["attempt"] == 2)
+            let hangUps = platform.model.server.hangUpCount
+            platform.worker.process?.resume()
+            // Without the lease the call is of no use: it ends now, and not when the model's idle timeout is over (15 s).
+            try await eventually("the end of the first call", timeout: .seconds(10)) {
+                platform.model.server.hangUpCount == hangUps + 1
+            }
+            try await eventually("the turn is dropped") {
+                platform.worker.log.contains("the turn went to somebody else")
+            }
+            #expect(try await counts(platform) == "1|1|t")
+            // It is as good as new: alone, it answers.
+            try await second.kill9()
+            let next = try await platform.client.post("again", session: session)
+            #expect(try await platform.client.answer(to: next) == "You said: again")
+        }
+    }
+
+    @Test("A worker stops in a turn that takes too long: the second goes on at once, long before the lease runs out")
+    func handedOver() async throws {
+        try await withOwnPlatform(options(lease: "60s", ["PARLEY_WORKER_DRAIN": "300ms"])) { platform in
+            let marker = platform.model.answer { _, count in count == 0 ? .hang : .text("from the second") }
+            let sent = try await platform.client.post("Hello \(marker)", session: unique("over"))
+            try await eventually("the model call") { platform.model.requests(marker).count == 1 }
+            try await platform.addService("parley-worker").start()
+            #expect(try await platform.worker.terminate() == .exited(0))
+            #expect(try await platform.client.answer(to: sent, timeout: .seconds(20)) == "from the second")
+            #expect(try await platform.client.finishedTurn(sent.eventID)["attempt"] == 2)
+            #expect(try await counts(platform) == "1|1|t")
+        }
+    }
+
+    @Test("A worker stops while messages wait for its slots: it does not wait for them, and none is lost")
+    func full() async throws {
+        let settings = ["PARLEY_WORKER_TURNS_MAX": "2", "PARLEY_WORKER_DRAIN": "1s"]
+        try await withOwnPlatform(options(lease: "60s", settings)) { platform in
+            let gate = Gate()
+            defer { gate.open() }
+            let marker = platform.model.answer { request, _ in
+                await gate.wait()
+                return .text("You said: \(request.lastUserMessage)")
+            }
+            var sent: [SentMessage] = []
+            for number in 0..<12 {
+                sent.append(try await platform.client.post("\(number) \(marker)", session: unique("full")))
+            }
+            try await eventually("two model calls") { platform.model.requests(marker).count == 2 }
+            // What waits in the handlers must have come there.
+            try await eventually("claimed or waiting") {
+                try await platform.sql("SELECT count(*) FROM turns WHERE status = 'running'") == "2"
+            }
+            let clock = ContinuousClock.now
+            #expect(try await platform.worker.terminate() == .exited(0))
+            #expect(clock.duration(to: .now) < .seconds(8))
+            gate.open()
+            try await platform.worker.start()
+            for message in sent {
+                #expect(try await platform.client.finishedTurn(message.eventID)["status"] == "completed")
+            }
+            #expect(try await counts(platform) == "12|12|t")
+        }
+    }
+}
