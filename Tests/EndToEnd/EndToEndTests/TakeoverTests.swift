@@ -69,7 +69,7 @@ struct TakeoverTests {
             #expect(turn["attempt"] == 2)
             let hangUps = platform.model.server.hangUpCount
             platform.worker.process?.resume()
-            // Without the lease the call is of no use: it ends now, and not when the model's idle timeout is over (15 s).
+            // Without the lease the call is of no use: it ends before the model's idle timeout is over (15 s).
             try await eventually("the end of the first call", timeout: .seconds(10)) {
                 platform.model.server.hangUpCount == hangUps + 1
             }
