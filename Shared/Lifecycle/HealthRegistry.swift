@@ -1,4 +1,5 @@
 package import Observability
+package import Resilience
 import Synchronization
 
 /// How a component is.
@@ -98,8 +99,9 @@ package final class HealthRegistry: Sendable {
         return components.allSatisfy { $0.status == .ok } ? .ok : .degraded
     }
 
-    /// All of it as a JSON object: `{"status":…,"components":{name:{"status":…,"since":…,"error":…}}}`.
-    package func renderJSON() -> [UInt8] {
+    /// All of it as a JSON object: `{"status":…,"components":{name:{"status":…,"since":…,"required":…,"last_error":…}},
+    /// "breakers":{name:{"state":…,"since":…,"consecutive_failures":…,"last_error":…}}}`.
+    package func renderJSON(breakers: [CircuitBreaker.Status] = []) -> [UInt8] {
         var bytes = Array("{\"status\":\"\(overall.rawValue)\",\"components\":{".utf8)
         for (index, component) in components.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
@@ -112,7 +114,23 @@ package final class HealthRegistry: Sendable {
             }
             bytes.append(UInt8(ascii: "}"))
         }
+        bytes += "},\"breakers\":{".utf8
+        for (index, breaker) in breakers.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            Self.append(breaker, to: &bytes)
+        }
         bytes += "}}".utf8
         return bytes
+    }
+
+    private static func append(_ breaker: CircuitBreaker.Status, to bytes: inout [UInt8]) {
+        QuotedText.append(quoted: breaker.name, bytesMax: 128, to: &bytes)
+        bytes += ":{\"state\":\"\(breaker.state.rawValue)\",\"since\":\"\(breaker.since.iso8601)\"".utf8
+        bytes += ",\"consecutive_failures\":\(breaker.consecutiveFailures)".utf8
+        if let error = breaker.lastError {
+            bytes += ",\"last_error\":".utf8
+            QuotedText.append(quoted: error, bytesMax: errorBytesMax, to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "}"))
     }
 }

@@ -1,6 +1,7 @@
 package import HTTPServer
 import Lifecycle
 package import Observability
+import Resilience
 
 /// The endpoints that every service has: `/livez`, `/readyz`, `/health` and `/metrics`.
 package struct OperationsRoutes: Sendable {
@@ -23,7 +24,7 @@ package struct OperationsRoutes: Sendable {
             HTTPResponse(
                 status: runtime.health.isReady ? 200 : 503,
                 headers: [("content-type", "application/json")],
-                body: .bytes(runtime.health.renderJSON())
+                body: .bytes(runtime.health.renderJSON(breakers: runtime.breakers.statuses))
             )
         case "/metrics":
             HTTPResponse(

@@ -5,6 +5,7 @@ package import Lifecycle
 package import Observability
 package import Postgres
 package import Redis
+package import Resilience
 package import Store
 
 /// The parts that every service has, made once and in one place.
@@ -17,6 +18,8 @@ package final class ServiceRuntime: Sendable {
     package let metrics: MetricsRegistry
     /// How the components are.
     package let health: HealthRegistry
+    /// The circuit breakers of what the service depends on.
+    package let breakers: CircuitBreakerRegistry
     /// The pool.
     package let database: PostgresClient
     /// The cache, if there is one.
@@ -45,6 +48,7 @@ package final class ServiceRuntime: Sendable {
         self.logger = logger
         metrics = MetricsRegistry()
         health = HealthRegistry()
+        breakers = CircuitBreakerRegistry(metrics: metrics, logger: logger)
         owner = "\(settings.name)/\(getpid())/\(Identifier.make())"
         database = try PostgresClient(configuration: settings.database, logger: logger)
         redis = try settings.redis.map { try RedisClient(configuration: $0, logger: logger) }

@@ -1,5 +1,6 @@
 import Lifecycle
 import Observability
+import Resilience
 import Synchronization
 import Testing
 
@@ -60,7 +61,24 @@ import Testing
         #expect(
             text == #"{"status":"degraded","components":{"a":{"status":"degraded","since":"1970-01-01T00:00:00"#
                 + #".000000Z","required":false,"last_error":""# + error
-                + #""},"b":{"status":"ok","since":"1970-01-01T00:00:00.000000Z","required":true}}}"#
+                + #""},"b":{"status":"ok","since":"1970-01-01T00:00:00.000000Z","required":true}},"breakers":{}}"#
+        )
+    }
+
+    @Test func rendersBreakers() throws {
+        let breaker = CircuitBreaker(
+            name: "redis",
+            limits: .init(failuresMax: 2),
+            wallClock: { WallClock(seconds: 5, microseconds: 0) }
+        )
+        breaker.end(try breaker.begin(), .failure, error: CircuitBreakerError(breaker: "x", retryAfter: .seconds(1)))
+        let text = String(decoding: registry.renderJSON(breakers: [breaker.status]), as: UTF8.self)
+        #expect(
+            text.hasSuffix(
+                #""breakers":{"redis":{"state":"closed","since":"1970-01-01T00:00:05.000000Z","#
+                    + #""consecutive_failures":1,"last_error":"CircuitBreakerError.open: x has failed repeatedly "#
+                    + #"and is not called; try again in 1 s"}}}"#
+            )
         )
     }
 }
