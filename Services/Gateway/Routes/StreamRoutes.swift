@@ -93,34 +93,25 @@ struct StreamRoutes: Sendable {
         after: StreamPosition,
         traceparent: String
     ) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                do {
-                    let end = try await feed.run(after: after) { event in
-                        try await socket.send(text: String(decoding: event.serialized(), as: UTF8.self))
-                    }
-                    // 1013, try again later: with the id of the last event the client loses nothing.
-                    let reason = end == .full ? "too many streams" : "cut off: resume after the last id"
-                    await socket.close(code: 1013, reason: reason)
-                } catch is CancellationError {
-                    // The client has gone, or sends its own end.
-                } catch {
-                    self.logger.warning("a stream failed", [.error: .error(error)])
-                    await socket.close(code: 1011, reason: "the stream failed: resume after the last id")
-                }
+        await socket.onMessage { message in
+            let answer = await self.answer(to: message, feed.key, traceparent: traceparent)
+            // Who is no longer there needs no answer.
+            try? await socket.send(text: answer.string)
+        }
+        do {
+            let end = try await feed.run(after: after) { event in
+                try await socket.send(text: String(decoding: event.serialized(), as: UTF8.self))
             }
-            group.addTask {
-                while let message = await socket.receive() {
-                    let answer = await self.answer(to: message, feed.key, traceparent: traceparent)
-                    do {
-                        try await socket.send(text: answer.string)
-                    } catch {
-                        return
-                    }
-                }
-            }
-            await group.next()
-            group.cancelAll()
+            // 1013, try again later: with the id of the last event the client loses nothing.
+            let reason = end == .full ? "too many streams" : "cut off: resume after the last id"
+            await socket.close(code: 1013, reason: reason)
+        } catch is CancellationError {
+            // The client has gone, or sends its own end.
+        } catch is HTTPConnectionError {
+            // The same, seen by a send.
+        } catch {
+            logger.warning("a stream failed", [.error: .error(error)])
+            await socket.close(code: 1011, reason: "the stream failed: resume after the last id")
         }
     }
 

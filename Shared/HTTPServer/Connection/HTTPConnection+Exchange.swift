@@ -189,8 +189,24 @@ extension HTTPConnection {
             return socket
         }
         guard let socket else { return }
-        await serve(socket)
-        await socket.close(code: 1000, reason: "")
+        await onLoop { self.startServing(socket, serve) }
+    }
+
+    /// Serves a WebSocket in a task of its own: that of the request would keep, for as long as the client is connected,
+    /// the request and the room that answering it took.
+    private func startServing(
+        _ socket: WebSocketConnection,
+        _ serve: @escaping @Sendable (WebSocketConnection) async -> Void
+    ) {
+        let isCancelled = task?.isCancelled ?? false
+        server.tasks += 1
+        // unstructured: it lives as long as the connection, which ends it.
+        task = Task(executorPreference: server.loop.executor) {
+            await serve(socket)
+            await socket.close(code: 1000, reason: "")
+            await self.onLoop { self.server.taskEnded() }
+        }
+        if isCancelled || isClosed { task?.cancel() }
     }
 
     /// Why a request does not become a WebSocket; nil when it does (RFC 6455 §4.2.1).

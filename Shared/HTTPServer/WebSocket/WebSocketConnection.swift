@@ -24,6 +24,8 @@ package final class WebSocketConnection: @unchecked Sendable {
     private var decoder: WebSocketFrameDecoder
     private var inbox = MessageQueue<WebSocketMessage>()
     private var inboxBytes = 0
+    private var answer: (@Sendable (WebSocketMessage) async -> Void)?
+    private var isAnswering = false
     private var hasEnded = false
     private var hasSentClose = false
     private var peerCode: UInt16?
@@ -51,6 +53,19 @@ package final class WebSocketConnection: @unchecked Sendable {
             if let message { return message }
             if isOver || Task.isCancelled { return nil }
             await receivers.wait { self.hasEnded || !self.inbox.isEmpty }
+        }
+    }
+
+    /// Has every message answered, one after another, instead of being received.
+    ///
+    /// A task is there only while a message is: a quiet client costs none. When the connection is over, the task that
+    /// serves it is cancelled. While messages wait for their answers, the client is made to wait.
+    /// - Parameter answer: Answers a message.
+    package func onMessage(_ answer: @escaping @Sendable (WebSocketMessage) async -> Void) async {
+        await connection.onLoop {
+            self.answer = answer
+            if self.hasEnded { self.connection.task?.cancel() }
+            self.answerMessages()
         }
     }
 
@@ -115,6 +130,26 @@ package final class WebSocketConnection: @unchecked Sendable {
         for input in decoder.feed(bytes) {
             handle(input)
         }
+        answerMessages()
+    }
+
+    private func answerMessages() {
+        guard let answer, !isAnswering, !inbox.isEmpty else { return }
+        isAnswering = true
+        connection.server.tasks += 1
+        // unstructured: it begins in a callback and ends with the messages that have come.
+        Task(executorPreference: connection.server.loop.executor) {
+            while let message = await self.connection.onLoop({ self.nextToAnswer() }) {
+                await answer(message)
+            }
+            await self.connection.onLoop { self.connection.server.taskEnded() }
+        }
+    }
+
+    private func nextToAnswer() -> WebSocketMessage? {
+        let message = takeMessage().0
+        if message == nil { isAnswering = false }
+        return message
     }
 
     private func handle(_ input: WebSocketInput) {
@@ -179,6 +214,12 @@ package final class WebSocketConnection: @unchecked Sendable {
     /// There will be no further message.
     func transportEnded() {
         hasEnded = true
+        if answer != nil {
+            // What came before the end is answered still; the handler holds the socket, and goes.
+            answerMessages()
+            answer = nil
+            connection.task?.cancel()
+        }
         receivers.wakeAll()
         connection.writeWaiters.wakeAll()
     }
