@@ -1,4 +1,5 @@
 import Glibc
+import Observability
 
 /// The ids that events, sessions, personas and tenants go by: 1–128 characters out of `A-Z a-z 0-9 . _ : -`.
 package enum Identifier {
@@ -29,7 +30,8 @@ package enum Identifier {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         let milliseconds = UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
-        return uuid7(milliseconds: milliseconds, random: (.random(in: 0...UInt64.max), .random(in: 0...UInt64.max)))
+        var generator = PooledRandomNumberGenerator()
+        return uuid7(milliseconds: milliseconds, random: (generator.next(), generator.next()))
     }
 
     /// A UUID of version 7 out of its parts; `random` gives 12 and 62 bits.

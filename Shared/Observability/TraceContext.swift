@@ -42,7 +42,7 @@ package struct TraceContext: Sendable, Hashable {
 
     /// Begins a new trace.
     package static func generate(isSampled: Bool = true) -> TraceContext {
-        var generator = SystemRandomNumberGenerator()
+        var generator = PooledRandomNumberGenerator()
         return generate(isSampled: isSampled, using: &generator)
     }
 
@@ -61,27 +61,51 @@ package struct TraceContext: Sendable, Hashable {
 
     /// A span under this one, in the same trace.
     package func child() -> TraceContext {
-        TraceContext(high: traceIDHigh, low: traceIDLow, span: .random(in: 1...UInt64.max), isSampled: isSampled)
+        var generator = PooledRandomNumberGenerator()
+        let span = UInt64.random(in: 1...UInt64.max, using: &generator)
+        return TraceContext(high: traceIDHigh, low: traceIDLow, span: span, isSampled: isSampled)
     }
 
     /// The `traceparent` header that hands this context on.
     package var traceparent: String {
-        "00-\(traceIDHex)-\(spanIDHex)-\(isSampled ? "01" : "00")"
+        String(unsafeUninitializedCapacity: 55) { text in
+            text[0] = UInt8(ascii: "0")
+            text[1] = UInt8(ascii: "0")
+            text[2] = UInt8(ascii: "-")
+            Self.writeHex(traceIDHigh, to: text, at: 3)
+            Self.writeHex(traceIDLow, to: text, at: 19)
+            text[35] = UInt8(ascii: "-")
+            Self.writeHex(spanID, to: text, at: 36)
+            text[52] = UInt8(ascii: "-")
+            text[53] = UInt8(ascii: "0")
+            text[54] = UInt8(ascii: "0") + (isSampled ? 1 : 0)
+            return 55
+        }
     }
 
     /// The trace's id in 32 hexadecimal digits.
     package var traceIDHex: String {
-        Self.hex(traceIDHigh) + Self.hex(traceIDLow)
+        String(unsafeUninitializedCapacity: 32) { text in
+            Self.writeHex(traceIDHigh, to: text, at: 0)
+            Self.writeHex(traceIDLow, to: text, at: 16)
+            return 32
+        }
     }
 
     /// The span's id in 16 hexadecimal digits.
     package var spanIDHex: String {
-        Self.hex(spanID)
+        String(unsafeUninitializedCapacity: 16) { text in
+            Self.writeHex(spanID, to: text, at: 0)
+            return 16
+        }
     }
 
-    private static func hex(_ number: UInt64) -> String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+    /// Writes 16 digits; every request has its trace written several times.
+    private static func writeHex(_ number: UInt64, to text: UnsafeMutableBufferPointer<UInt8>, at start: Int) {
+        for digit in 0..<16 {
+            let nibble = UInt8(truncatingIfNeeded: number >> UInt64(60 - 4 * digit)) & 15
+            text[start + digit] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+        }
     }
 
     /// Reads lower-case hexadecimal digits, the only ones that the standard allows; nil for anything else.
