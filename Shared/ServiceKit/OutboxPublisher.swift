@@ -27,6 +27,11 @@ package final class OutboxPublisher: Service {
         var isClosed = false
     }
 
+    /// So many events at once are a crowd, whose batches are given time to fill.
+    private static let crowd = 16
+    /// The time from one batch of a crowd to the next.
+    private static let crowdPace = Duration.milliseconds(8)
+
     /// The service's name.
     package let name = "outbox-publisher"
     private let producer: BusProducer
@@ -68,12 +73,18 @@ package final class OutboxPublisher: Service {
     /// Publishes until it is shut down, then what still waits.
     package func run() async throws {
         await withDiscardingTaskGroup { group in
+            var last = (count: 0, started: ContinuousClock.now)
             for await _ in wakes {
+                // Many at once mean more in a moment, and the broker's work is by the batch, not by the record.
+                if last.count >= Self.crowd {
+                    try? await Task.sleep(until: last.started + Self.crowdPace, clock: .continuous)
+                }
                 let (events, isClosed) = state.withLock { state in
                     let events = state.waiting
                     state.waiting = []
                     return (events, state.isClosed)
                 }
+                last = (events.count, .now)
                 let delivered = events.isEmpty ? [] : await send(events)
                 // Beside the next batch: rows that are done with must not hold up events that are waited for.
                 group.addTask { await self.removeAcknowledged(delivered) }
