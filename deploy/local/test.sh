@@ -22,7 +22,7 @@ run_check "build" deploy/local/build.sh
 # After a failed build the test bundle on disk is an old one: running it would report on other code.
 if [ "$CHECK_OK" = yes ]; then
   run_tests unit timeout 900 swift test --skip-build --disable-xctest --skip "$with_servers" --skip "$(chaos_targets)"
-  run_tests servers timeout 1500 swift test --skip-build --disable-xctest --filter "$with_servers"
+  run_tests servers timeout 1500 env SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 swift test --skip-build --disable-xctest --filter "$with_servers"
   run_tests chaos timeout 600 swift test --skip-build --disable-xctest --filter "$(chaos_targets)"
 fi
 run_tests stack timeout 300 deploy/local/stack-test.sh
