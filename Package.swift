@@ -77,6 +77,7 @@ let sharedModules: [Target] = [
     shared("Policy", ["CSystem", "JSON", "HTTPClient", "Observability"]),
     shared("Models", ["HTTPClient", "JSON", "Observability"]),
     shared("Tools", ["HTTPClient", "JSON", "JSONSchema"]),
+    shared("Memory", ["JSON", "OpenSSL"]),
     shared(
         "ServiceKit",
         [
@@ -162,6 +163,7 @@ let testTargets: [Target] = [
     tests("Unit", "PolicyTests", ["Policy", "JSON", "Observability", "TestKit"]),
     tests("Unit", "ModelsTests", ["Models", "JSON", "TestKit"]),
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema", "TestKit"]),
+    tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "GatewayTests", ["parley-gateway", "Domain", "HTTPServer", "JSON", "TestKit"]),
     tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Models", "Store"]),
     tests("Unit", "ServiceKitTests", ["ServiceKit", "Lifecycle"]),

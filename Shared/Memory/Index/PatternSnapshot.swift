@@ -1,0 +1,78 @@
+/// What a prediction needs to know of a node; a copy of it stays as it is.
+struct PatternSnapshot: Sendable {
+    /// One symbol.
+    struct Symbol: Sendable {
+        /// Its text.
+        let name: String
+        /// How often it was learned.
+        var frequency: Int
+        /// What it gained of each feeling.
+        var affinity: [String: Double]
+    }
+
+    /// By how much the place of a segment's first pattern is beyond that of the segment before.
+    static let placesPerSegment = PatternSegment.capacity
+
+    /// The patterns.
+    var segments: [PatternSegment] = []
+    /// The symbols by number.
+    var symbols = ChunkedArray<Symbol>()
+    /// How many patterns hold each symbol.
+    private(set) var patternCounts: [UInt32] = []
+    /// N: how many patterns there are.
+    private(set) var patternTotal = 0
+
+    /// Adds a symbol that no pattern holds yet.
+    mutating func appendSymbol(_ name: String) {
+        symbols.append(Symbol(name: name, frequency: 0, affinity: [:]))
+        patternCounts.append(0)
+    }
+
+    /// Adds a pattern.
+    ///
+    /// - Returns: Its place: the segment's number times ``placesPerSegment``, and its number in the segment.
+    mutating func append(_ name: PatternName, words: [UInt32], _ frequency: Int, _ emotives: [String: Double]) -> UInt32
+    {
+        if segments.last?.isFull ?? true { segments.append(PatternSegment()) }
+        let segment = segments.count - 1
+        let place = segment * Self.placesPerSegment + segments[segment].count
+        segments[segment].append(name, words: words, frequency: frequency, emotives: emotives)
+        patternTotal += 1
+        var seen: Set<UInt32> = []
+        for word in words {
+            let symbol = word & PatternSegment.symbolBits
+            symbols[Int(symbol)].frequency += frequency
+            if seen.insert(symbol).inserted { patternCounts[Int(symbol)] += 1 }
+        }
+        return UInt32(place)
+    }
+
+    /// How often the pattern at a place was learned.
+    func frequency(at place: Int) -> Int {
+        segments[place / Self.placesPerSegment].frequencies[place % Self.placesPerSegment]
+    }
+
+    /// What is known of a symbol.
+    func statistics(of number: Int) -> SymbolStatistics {
+        let symbol = symbols[number]
+        return SymbolStatistics(
+            name: symbol.name,
+            frequency: symbol.frequency,
+            patternMemberFrequency: Int(patternCounts[number]),
+            affinity: symbol.affinity
+        )
+    }
+
+    /// About how many bytes of memory it takes.
+    var memoryBytes: Int {
+        var bytes = patternCounts.capacity * 4 + symbols.count * MemoryLayout<Symbol>.stride
+        for number in 0..<symbols.count {
+            let length = symbols[number].name.utf8.count
+            // A string of more than 15 bytes is allocated with 32 bytes in front.
+            if length > 15 { bytes += length + 32 }
+            let affinity = symbols[number].affinity
+            if !affinity.isEmpty { bytes += 64 + affinity.capacity * 48 }
+        }
+        return segments.reduce(bytes) { $0 + $1.memoryBytes }
+    }
+}
