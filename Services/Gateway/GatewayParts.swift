@@ -27,7 +27,11 @@ struct GatewayParts {
         let hub = StreamHub(limits: configuration.streams)
         let metrics = GatewayMetrics(runtime.metrics, hub: hub)
         let registry = try configuration.tools.offered()
-        let router = Self.router(runtime, messages, runs, hub, metrics, registry)
+        let idempotent = IdempotentRoutes(
+            store: IdempotencyStore(database: runtime.database, configuration: store),
+            logger: runtime.logger
+        )
+        let router = Self.router(runtime, messages, runs, hub, metrics, registry, idempotent)
         self.router = router
         let application = GatewayApplication(
             router: router,
@@ -62,25 +66,32 @@ struct GatewayParts {
         _ runs: ToolRunStore,
         _ hub: StreamHub,
         _ metrics: GatewayMetrics,
-        _ registry: ToolRegistry
+        _ registry: ToolRegistry,
+        _ idempotent: IdempotentRoutes
     ) -> Router {
         let reads = ReadStore(database: runtime.database)
         let messageRoutes = MessageRoutes(messages: messages, publisher: runtime.publisher, metrics: metrics)
         let sessions = SessionRoutes(store: reads)
-        let tools = ToolRoutes(registry: registry, runs: runs, publisher: runtime.publisher)
-        let streams = StreamRoutes(hub: hub, store: reads, messages: messageRoutes, logger: runtime.logger)
+        let tools = ToolRoutes(registry: registry, runs: runs, publisher: runtime.publisher, idempotent: idempotent)
+        let streams = StreamRoutes(
+            hub: hub,
+            store: reads,
+            messages: messageRoutes,
+            idempotent: idempotent,
+            logger: runtime.logger
+        )
         let operations = OperationsRoutes(runtime: runtime)
         let operate: Router.Handler = { routed in
             guard let response = operations.answer(routed.request) else { throw Problem.noSuchPath }
             return response
         }
         return Router([
-            .init("POST", "/v1/session/message", messageRoutes.post),
+            .init("POST", "/v1/session/message", idempotent.once(messageRoutes.post)),
             .init("GET", "/v1/session/{id}/stream", streams.stream),
             .init("GET", "/v1/sessions/{id}/events", sessions.events),
             .init("GET", "/v1/turns/{event_id}", sessions.turn),
             .init("GET", "/v1/tools", tools.list),
-            .init("POST", "/v1/tool/request", tools.request),
+            .init("POST", "/v1/tool/request", idempotent.once(tools.request)),
             .init("GET", "/v1/tool/runs/{event_id}", tools.run),
             .init("GET", "/livez", needsCredential: false, operate),
             .init("GET", "/readyz", needsCredential: false, operate),

@@ -113,6 +113,12 @@ extension ServiceSettings {
             in: 1...1_000_000,
             help: "accepted and unfinished turns of a session; one more is refused with 429"
         )
+        store.idempotencyRetention = environment.duration(
+            "PARLEY_IDEMPOTENCY_RETENTION",
+            default: store.idempotencyRetention,
+            in: .seconds(60) ... .seconds(30 * 86_400),
+            help: "how long the answer to a request with an Idempotency-Key is kept"
+        )
     }
 
     /// Where the service's own HTTP server listens, with default limits.

@@ -1,5 +1,13 @@
 package import Postgres
 
+/// What an API key may be limited to.
+package enum CredentialScope: String, Sendable, CaseIterable {
+    /// Conversations, tools and memory: everything that clients do.
+    case messages
+    /// What operators of a tenant do, under `/v1/admin`.
+    case admin
+}
+
 /// Who an API key belongs to.
 package struct Credential: Sendable, Equatable {
     /// The tenant.
@@ -14,6 +22,11 @@ package struct Credential: Sendable, Equatable {
         self.tenantID = tenantID
         self.keyID = keyID
         self.scopes = scopes
+    }
+
+    /// Whether the key may be used for this.
+    package func allows(_ scope: CredentialScope) -> Bool {
+        scopes.isEmpty || scopes.contains(scope.rawValue)
     }
 }
 

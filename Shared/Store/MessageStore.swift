@@ -21,6 +21,8 @@ package struct AcceptRequest: Sendable {
     package var payload: String
     /// The trace that the message belongs to.
     package var traceparent: String?
+    /// The answer to keep, where the client named the request by a key of its own.
+    package var idempotency: IdempotencyRecord?
 
     /// Makes a request.
     package init(
@@ -60,6 +62,9 @@ package enum AcceptOutcome: Sendable, Equatable {
 /// at the same moment.
 package final class MessageStore: Sendable {
     private let commits: GroupCommit<AcceptRequest, AcceptOutcome>
+    /// Requests with a key go by themselves: the others pay nothing for them, and a key that is taken ends no
+    /// transaction of theirs.
+    private let keyed: GroupCommit<AcceptRequest, AcceptOutcome>
 
     /// Makes a store.
     /// - Parameters:
@@ -73,22 +78,30 @@ package final class MessageStore: Sendable {
         ) { requests in
             await Self.write(requests, to: database, configuration, mayRepeat: mayRepeat)
         }
+        keyed = GroupCommit(
+            configuration: configuration.commits(concurrency: 1)
+        ) { requests in
+            await Self.write(requests, to: database, configuration, mayRepeat: mayRepeat)
+        }
     }
 
     /// Commits a message, together with others.
-    /// - Throws: `PostgresError`, also when too many wait already.
+    /// - Throws: `PostgresError`, also when too many wait already, or the request's idempotency key is taken.
     package func accept(_ request: AcceptRequest) async throws -> AcceptOutcome {
-        try await commits.submit(request)
+        try await (request.idempotency == nil ? commits : keyed).submit(request)
     }
 
     /// Carries out what is submitted until the store is closed, then what still waits.
     package func run() async {
+        async let others: Void = keyed.run()
         await commits.run()
+        await others
     }
 
     /// Takes no more requests; ``run()`` returns after the last one.
     package func close() {
         commits.close()
+        keyed.close()
     }
 
     private static func write(
@@ -152,13 +165,17 @@ package final class MessageStore: Sendable {
         ]
         var statements: [(PostgresStatement, [PostgresParameter])] = []
         if mayRepeat { statements.append((AcceptSQL.lockSessions, [tenants, sessions])) }
+        let acceptIndex = statements.count
         statements.append((mayRepeat ? AcceptSQL.acceptOnce : AcceptSQL.accept, accept))
+        if requests.contains(where: { $0.idempotency != nil }) {
+            statements.append((IdempotencySQL.insertAccepted, idempotency(of: requests)))
+        }
         let results = try await database.batch(
             settings: TenantScope.settings(requests.map(\.tenantID)) + AcceptSQL.settings,
             statements
         )
         var outcomes = [Outcome](repeating: .decided(.duplicate), count: requests.count)
-        for row in results[results.count - 1].rows {
+        for row in results[acceptIndex].rows {
             let index = try row.int("n") - 1
             if let seq = try row.int64OrNil("seq") {
                 outcomes[index] = .decided(.accepted(seq: seq))
@@ -167,6 +184,18 @@ package final class MessageStore: Sendable {
             }
         }
         return outcomes
+    }
+
+    private static func idempotency(of requests: [AcceptRequest]) -> [PostgresParameter] {
+        let records = requests.map(\.idempotency)
+        return [
+            .textArray(requests.map(\.tenantID)), .textArray(requests.map(\.sessionID)),
+            .textArray(requests.map(\.eventID)), .textArray(records.map { $0?.request.key.credentialID }),
+            .textArray(records.map { $0?.request.key.text }), .textArray(records.map { $0?.request.requestHash }),
+            .intArray(records.map { $0.map { Int64($0.answer.status) } }),
+            .textArray(records.map { $0?.answer.contentType }),
+            .textArray(records.map { $0.map { String(decoding: $0.answer.body, as: UTF8.self) } }),
+        ]
     }
 }
 

@@ -14,6 +14,10 @@ package struct StoreConfiguration: Sendable {
     ///
     /// Default 20.
     package var openTurnsPerSessionMax = 20
+    /// For how long the answer to a request with an idempotency key is kept.
+    ///
+    /// Default 24 h.
+    package var idempotencyRetention: Duration = .seconds(24 * 3600)
     /// How many requests share one transaction at most.
     ///
     /// Default 64.

@@ -91,20 +91,19 @@ package final class ToolRunStore: Sendable {
     }
 
     /// Makes a direct call durable: its row in the outbox is what an executor will be sent.
-    package func enqueue(_ event: OutboxEvent) async throws {
-        _ = try await database.batch(
-            settings: TenantScope.settings([event.tenantID]),
-            [
-                (
-                    ToolRunSQL.request,
-                    [
-                        .text(event.tenantID), .text(event.eventID), .text(event.sessionID),
-                        .text(String(decoding: event.payload, as: UTF8.self)), .text(orNull: event.traceparent),
-                        .int(configuration.republishAfter.milliseconds),
-                    ]
-                )
-            ]
-        )
+    /// - Parameters:
+    ///   - event: The request.
+    ///   - idempotency: The answer to keep, where the client named the call by a key of its own.
+    /// - Throws: `PostgresError`, also when the key is taken.
+    package func enqueue(_ event: OutboxEvent, idempotency: IdempotencyRecord? = nil) async throws {
+        let request: [PostgresParameter] = [
+            .text(event.tenantID), .text(event.eventID), .text(event.sessionID),
+            .text(String(decoding: event.payload, as: UTF8.self)), .text(orNull: event.traceparent),
+            .int(configuration.republishAfter.milliseconds),
+        ]
+        var statements = [(ToolRunSQL.request, request)]
+        if let idempotency { statements.append(idempotency.statement) }
+        _ = try await database.batch(settings: TenantScope.settings([event.tenantID]), statements)
     }
 
     /// The result of a run, for whoever asked directly.

@@ -36,14 +36,14 @@ struct GatewayApplication: Sendable {
     private func route(_ request: HTTPRequest, trace: TraceContext) async throws -> HTTPResponse {
         switch router.match(method: request.method, path: request.path) {
         case .route(let route, let parameters):
-            let tenantID =
-                route.needsCredential
-                ? try await authenticator.credential(of: request).tenantID : Identifier.defaultTenant
+            let credential = route.needsCredential ? try await authenticator.credential(of: request) : nil
+            if let credential, !credential.allows(route.scope) { throw Problem.forbidden(route.scope) }
             return try await route.handler(
                 RoutedRequest(
                     request: request,
                     parameters: parameters,
-                    tenantID: tenantID,
+                    tenantID: credential?.tenantID ?? Identifier.defaultTenant,
+                    credentialID: credential?.keyID ?? "",
                     traceparent: trace.traceparent
                 )
             )

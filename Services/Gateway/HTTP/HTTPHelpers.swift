@@ -13,21 +13,24 @@ extension HTTPResponse {
     }
 }
 
-extension HTTPRequest {
+extension RoutedRequest {
     /// The body as JSON.
     /// - Throws: `Problem` 415 for another media type, 400 for what is no JSON.
     func jsonBody() async throws -> JSONValue {
-        if let type = header("content-type"), !type.lowercased().hasPrefix("application/json") {
+        if let type = request.header("content-type"), !type.lowercased().hasPrefix("application/json") {
             throw Problem(status: 415, code: "unsupported_media_type", detail: "Send the body as application/json.")
         }
-        let bytes = try await body.collect()
+        var bytes = body
+        if bytes == nil { bytes = try await request.body.collect() }
         do {
-            return try JSONValue.parse(bytes)
+            return try JSONValue.parse(bytes ?? [])
         } catch {
             throw Problem(status: 400, code: "malformed_json", detail: error.description)
         }
     }
+}
 
+extension HTTPRequest {
     /// A whole number out of the query.
     /// - Throws: `Problem` when it is none, or out of range.
     func queryInteger(_ name: String, in range: ClosedRange<Int64>) throws -> Int64? {

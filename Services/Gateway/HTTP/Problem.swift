@@ -1,6 +1,7 @@
 import Domain
 import HTTPServer
 import JSON
+import Store
 
 /// An answer that says what was wrong with a request (RFC 9457).
 struct Problem: Error, HTTPErrorConvertible {
@@ -48,6 +49,15 @@ struct Problem: Error, HTTPErrorConvertible {
         code: "unauthorized",
         detail: "Send an API key that is valid: Authorization: Bearer pk_…"
     )
+
+    /// The credential is valid, and not for this.
+    static func forbidden(_ scope: CredentialScope) -> Problem {
+        Problem(
+            status: 403,
+            code: "forbidden",
+            detail: "The API key lacks the scope \(scope.rawValue): use another, or have one made that has it."
+        )
+    }
 
     /// There is nothing at this path.
     static let noSuchPath = Problem(status: 404, code: "not_found", detail: "There is nothing at this path.")

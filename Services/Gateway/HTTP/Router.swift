@@ -1,4 +1,5 @@
 import HTTPServer
+import Store
 
 /// A request on its way through the gateway.
 struct RoutedRequest: Sendable {
@@ -8,8 +9,14 @@ struct RoutedRequest: Sendable {
     let parameters: [String: String]
     /// Whose request it is; the tenant is never taken from anything else.
     let tenantID: String
+    /// The public id of the API key that it came with; empty where none is needed.
+    let credentialID: String
     /// The trace that it belongs to.
     let traceparent: String
+    /// The body, where somebody has read it already; ``jsonBody()`` reads it otherwise.
+    var body: [UInt8]?
+    /// The request as the client named it by an idempotency key, if it did and the route knows them.
+    var idempotency: IdempotentRequest?
 
     /// A part of the path that the route names.
     func parameter(_ name: String) throws -> String {
@@ -31,14 +38,23 @@ struct Router: Sendable {
         let pattern: [Substring]
         /// Whether the request needs a credential.
         let needsCredential: Bool
+        /// What the credential must allow.
+        let scope: CredentialScope
         /// Answers it.
         let handler: Handler
 
         /// Makes a route.
-        init(_ method: String, _ path: StaticString, needsCredential: Bool = true, _ handler: @escaping Handler) {
+        init(
+            _ method: String,
+            _ path: StaticString,
+            needsCredential: Bool = true,
+            scope: CredentialScope = .messages,
+            _ handler: @escaping Handler
+        ) {
             self.method = method
             pattern = path.description.split(separator: "/")
             self.needsCredential = needsCredential
+            self.scope = scope
             self.handler = handler
         }
 

@@ -17,8 +17,11 @@ struct IncomingMessage: Sendable {
     var attachments: JSONValue?
     /// What the client adds.
     var metadata: JSONValue?
+    /// The key by which the client names the message, over a WebSocket; HTTP has a header for it.
+    var idempotencyKey: String?
 
     private static let members: Set<String> = ["session_id", "persona_id", "message", "attachments", "metadata"]
+    private static let keyMember = "idempotency_key"
 
     /// Reads a message, and says everything that is wrong with it at once.
     /// - Parameters:
@@ -30,7 +33,9 @@ struct IncomingMessage: Sendable {
             throw Problem.invalid([(name: "body", reason: "must be a JSON object")])
         }
         var problems: [(name: String, reason: String)] = []
-        for member in object where !Self.members.contains(member.key) {
+        let isOfSocket = pathSessionID != nil
+        for member in object
+        where !Self.members.contains(member.key) && !(isOfSocket && member.key == Self.keyMember) {
             problems.append((name: String(member.key.prefix(64)), reason: "is not a member of a message"))
         }
         let sessionID = Self.identifier("session_id", in: object, &problems)
@@ -56,6 +61,10 @@ struct IncomingMessage: Sendable {
         metadata = object["metadata"]
         if let metadata, metadata.objectValue == nil {
             problems.append((name: "metadata", reason: "must be an object"))
+        }
+        if isOfSocket, let key = object[Self.keyMember], !key.isNull {
+            idempotencyKey = key.stringValue
+            if idempotencyKey == nil { problems.append((name: Self.keyMember, reason: "must be a string")) }
         }
         if !problems.isEmpty { throw Problem.invalid(problems) }
         self.sessionID = pathSessionID ?? sessionID ?? Identifier.make()
@@ -86,23 +95,40 @@ struct MessageRoutes: Sendable {
 
     /// `POST /v1/session/message`.
     func post(_ routed: RoutedRequest) async throws -> HTTPResponse {
-        let json = try await routed.request.jsonBody()
-        let message = try IncomingMessage(json: json)
-        let eventID = try await accept(message, tenantID: routed.tenantID, traceparent: routed.traceparent)
+        let message = try IncomingMessage(json: try await routed.jsonBody())
+        let eventID = Identifier.make()
         var writer = JSONWriter(capacity: 160)
         writer.beginObject()
         writer.member("session_id", message.sessionID)
         writer.member("event_id", eventID)
         writer.endObject()
+        try await accept(
+            message,
+            eventID: eventID,
+            tenantID: routed.tenantID,
+            traceparent: routed.traceparent,
+            idempotency: routed.idempotency?.answered(StoredAnswer(body: writer.bytes))
+        )
         return .json(writer.bytes)
     }
 
     /// Commits a message and sends it on its way.
-    /// - Returns: Its event_id, which is the turn's.
+    /// - Parameters:
+    ///   - message: The message.
+    ///   - eventID: Its id, which is the turn's.
+    ///   - tenantID: Whose it is.
+    ///   - traceparent: The trace that it belongs to.
+    ///   - idempotency: The answer to keep, where the client named the request by a key.
     /// - Throws: `Problem` when it is not valid or there is no room; `PostgresError`.
-    func accept(_ message: IncomingMessage, tenantID: String, traceparent: String) async throws -> String {
+    func accept(
+        _ message: IncomingMessage,
+        eventID: String,
+        tenantID: String,
+        traceparent: String,
+        idempotency: IdempotencyRecord?
+    ) async throws {
         var event = ConversationEvent(
-            eventID: Identifier.make(),
+            eventID: eventID,
             sessionID: message.sessionID,
             role: .user,
             message: message.message
@@ -120,20 +146,19 @@ struct MessageRoutes: Sendable {
         } catch {
             throw Problem(status: 422, code: "invalid_request", detail: error.reason)
         }
-        let outcome = try await messages.accept(
-            AcceptRequest(
-                tenantID: tenantID,
-                sessionID: event.sessionID,
-                eventID: event.eventID,
-                personaID: event.personaID,
-                message: event.message,
-                attachments: event.attachments?.string,
-                metadata: event.metadata?.string,
-                payload: String(decoding: payload, as: UTF8.self),
-                traceparent: traceparent
-            )
+        var request = AcceptRequest(
+            tenantID: tenantID,
+            sessionID: event.sessionID,
+            eventID: event.eventID,
+            personaID: event.personaID,
+            message: event.message,
+            attachments: event.attachments?.string,
+            metadata: event.metadata?.string,
+            payload: String(decoding: payload, as: UTF8.self),
+            traceparent: traceparent
         )
-        if outcome == .sessionFull {
+        request.idempotency = idempotency
+        if try await messages.accept(request) == .sessionFull {
             throw Problem(
                 status: 429,
                 code: "session_full",
@@ -152,6 +177,5 @@ struct MessageRoutes: Sendable {
                 traceparent: traceparent
             )
         ])
-        return event.eventID
     }
 }

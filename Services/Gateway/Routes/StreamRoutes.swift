@@ -10,7 +10,15 @@ struct StreamRoutes: Sendable {
     let hub: StreamHub
     let store: ReadStore
     let messages: MessageRoutes
+    let idempotent: IdempotentRoutes
     let logger: Logger
+
+    /// Who sends messages over a WebSocket: all that is kept of its request while it is quiet.
+    private struct Sender {
+        let key: SessionKey
+        let credentialID: String
+        let traceparent: String
+    }
 
     /// How often a quiet server-sent stream says that it lives.
     static let heartbeat = Duration.seconds(15)
@@ -25,13 +33,11 @@ struct StreamRoutes: Sendable {
         let key = SessionKey(tenantID: routed.tenantID, sessionID: sessionID)
         let feed = StreamFeed(hub: hub, store: store, key: key)
         if routed.request.isWebSocketUpgrade {
-            let traceparent = routed.traceparent
+            let sender = Sender(key: key, credentialID: routed.credentialID, traceparent: routed.traceparent)
             return HTTPResponse(
                 status: 101,
                 headers: [],
-                body: .webSocket { socket in
-                    await self.serve(socket, feed, after: after, traceparent: traceparent)
-                }
+                body: .webSocket { socket in await self.serve(socket, feed, after: after, sender) }
             )
         }
         guard routed.request.header("accept")?.contains("text/event-stream") ?? false else {
@@ -91,10 +97,10 @@ struct StreamRoutes: Sendable {
         _ socket: WebSocketConnection,
         _ feed: StreamFeed,
         after: StreamPosition,
-        traceparent: String
+        _ sender: Sender
     ) async {
         await socket.onMessage { message in
-            let answer = await self.answer(to: message, feed.key, traceparent: traceparent)
+            let answer = await self.answer(to: message, sender)
             // Who is no longer there needs no answer.
             try? await socket.send(text: answer.string)
         }
@@ -115,7 +121,7 @@ struct StreamRoutes: Sendable {
         }
     }
 
-    private func answer(to message: WebSocketMessage, _ key: SessionKey, traceparent: String) async -> JSONValue {
+    private func answer(to message: WebSocketMessage, _ sender: Sender) async -> JSONValue {
         do {
             guard case .text(let text) = message else {
                 throw Problem.invalid([(name: "message", reason: "send text messages with JSON")])
@@ -126,15 +132,43 @@ struct StreamRoutes: Sendable {
             } catch {
                 throw Problem(status: 400, code: "malformed_json", detail: error.description)
             }
-            let message = try IncomingMessage(json: json, sessionID: key.sessionID)
-            let eventID = try await messages.accept(message, tenantID: key.tenantID, traceparent: traceparent)
-            return ["type": "accepted", "session_id": .string(key.sessionID), "event_id": .string(eventID)]
+            let message = try IncomingMessage(json: json, sessionID: sender.key.sessionID)
+            guard let key = message.idempotencyKey else { return try await accept(message, sender, nil) }
+            let request = try IdempotentRoutes.request(
+                key: key,
+                tenantID: sender.key.tenantID,
+                credentialID: sender.credentialID,
+                parts: [Array("WEBSOCKET".utf8), Array(sender.key.sessionID.utf8), Array(text.utf8)]
+            )
+            let (answer, _) = try await idempotent.once(request) {
+                StoredAnswer(body: try await accept(message, sender, request).serialized())
+            }
+            return try JSONValue.parse(answer.body)
         } catch let problem as Problem {
             return Self.error(problem.code, problem.detail)
         } catch {
             logger.warning("a message could not be accepted", [.error: .error(error)])
             return Self.error("unavailable", "The message was not accepted: try again.")
         }
+    }
+
+    private func accept(
+        _ message: IncomingMessage,
+        _ sender: Sender,
+        _ request: IdempotentRequest?
+    ) async throws -> JSONValue {
+        let eventID = Identifier.make()
+        let answer: JSONValue = [
+            "type": "accepted", "session_id": .string(message.sessionID), "event_id": .string(eventID),
+        ]
+        try await messages.accept(
+            message,
+            eventID: eventID,
+            tenantID: sender.key.tenantID,
+            traceparent: sender.traceparent,
+            idempotency: request?.answered(StoredAnswer(body: answer.serialized()))
+        )
+        return answer
     }
 
     private static func error(_ code: String, _ detail: String) -> JSONValue {

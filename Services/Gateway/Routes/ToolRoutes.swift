@@ -10,9 +10,14 @@ struct ToolRoutes: Sendable {
     let registry: ToolRegistry
     let runs: ToolRunStore
     let publisher: OutboxPublisher
+    let idempotent: IdempotentRoutes
 
     /// How long a client may wait for a result in the same request, in seconds.
     static let waitSecondsMax: Int64 = 30
+
+    /// How much longer than the wait a request counts as being carried out: if the gateway is lost meanwhile, a repeat
+    /// gets the answer `accepted` after that.
+    private static let waitSlack = Duration.seconds(2)
 
     /// `GET /v1/tools`.
     func list(_ routed: RoutedRequest) async throws -> HTTPResponse {
@@ -22,7 +27,7 @@ struct ToolRoutes: Sendable {
     /// `POST /v1/tool/request?wait`.
     func request(_ routed: RoutedRequest) async throws -> HTTPResponse {
         let wait = try routed.request.queryInteger("wait", in: 0...Self.waitSecondsMax) ?? 0
-        let call = try read(try await routed.request.jsonBody(), tenantID: routed.tenantID)
+        let call = try read(try await routed.jsonBody(), tenantID: routed.tenantID)
         let event = OutboxEvent(
             tenantID: routed.tenantID,
             topic: .toolRequests,
@@ -37,15 +42,24 @@ struct ToolRoutes: Sendable {
         } catch {
             throw Problem(status: 422, code: "invalid_request", detail: error.reason)
         }
-        try await runs.enqueue(event)
-        publisher.enqueue([event])
-        if wait > 0, let view = try await result(of: call, routed.tenantID, within: .seconds(wait)) {
-            return .json(view.json)
-        }
-        return .json([
+        let accepted: JSONValue = [
             "session_id": .string(call.sessionID), "event_id": .string(call.eventID),
             "tool_name": .string(call.toolName), "status": "accepted",
-        ])
+        ]
+        try await runs.enqueue(
+            event,
+            idempotency: routed.idempotency?.answered(
+                StoredAnswer(body: accepted.serialized()),
+                openFor: wait > 0 ? .seconds(wait) + Self.waitSlack : nil
+            )
+        )
+        publisher.enqueue([event])
+        if wait == 0 { return .json(accepted) }
+        let answer = try await result(of: call, routed.tenantID, within: .seconds(wait))?.json ?? accepted
+        if let request = routed.idempotency {
+            await idempotent.settle(request.answered(StoredAnswer(body: answer.serialized())))
+        }
+        return .json(answer)
     }
 
     /// `GET /v1/tool/runs/{event_id}`.

@@ -8,13 +8,14 @@ enum KeysCommand: Command {
     static let name = "keys"
     static let summary = "create, list and revoke API keys"
     static let usage = """
-        parleyctl keys create [--tenant default] [--name NAME]
+        parleyctl keys create [--tenant default] [--name NAME] [--scope messages,admin]
         parleyctl keys list [--tenant default]
         parleyctl keys revoke KEY_ID [--tenant default]
         """
     static let details = """
-        create prints the new key, once: only its hash is stored. list shows ids, never keys. A revoked key is refused
-        as soon as gateways have forgotten it, 10 seconds later at the latest.
+        create prints the new key, once: only its hash is stored. Without --scope a key may do everything; with it only
+        what is named: messages (conversations, tools), admin (/v1/admin). list shows ids, never keys. A revoked key is
+        refused as soon as gateways have forgotten it, 10 seconds later at the latest.
         Reads PARLEY_DATABASE_URL.
         """
 
@@ -24,12 +25,19 @@ enum KeysCommand: Command {
             "--tenant"
         )
         let name = try arguments.option("--name")
+        let scopes = try arguments.option("--scope")
         let verb = try arguments.require("create, list or revoke")
-        if name != nil, verb != "create" { throw UsageError(reason: "--name goes with create only") }
+        if name != nil || scopes != nil, verb != "create" {
+            throw UsageError(reason: "--name and --scope go with create only")
+        }
         switch verb {
         case "create":
             try arguments.finish()
-            try await create(tenant, name: try OperatorInput.name(name ?? "parleyctl", "--name"))
+            try await create(
+                tenant,
+                name: try OperatorInput.name(name ?? "parleyctl", "--name"),
+                scopes: try self.scopes(scopes)
+            )
         case "list":
             try arguments.finish()
             try await list(tenant)
@@ -42,9 +50,21 @@ enum KeysCommand: Command {
         }
     }
 
-    private static func create(_ tenant: String, name: String) async throws {
+    /// The scopes that `text` names, parted by commas; none for nil.
+    private static func scopes(_ text: String?) throws -> [CredentialScope] {
+        guard let text else { return [] }
+        return try text.split(separator: ",", omittingEmptySubsequences: false).map { name in
+            guard let scope = CredentialScope(rawValue: String(name)) else {
+                let known = CredentialScope.allCases.map(\.rawValue).joined(separator: " or ")
+                throw UsageError(reason: "--scope knows \(known), not \(TerminalText.quoted(String(name)))")
+            }
+            return scope
+        }
+    }
+
+    private static func create(_ tenant: String, name: String, scopes: [CredentialScope]) async throws {
         let key = "pk_" + secret()
-        let credential = Credential(tenantID: tenant, keyID: Identifier.make(), scopes: [])
+        let credential = Credential(tenantID: tenant, keyID: Identifier.make(), scopes: scopes.map(\.rawValue))
         try await OperatorDatabase.with { database in
             do {
                 try await CredentialStore(database: database).insert(

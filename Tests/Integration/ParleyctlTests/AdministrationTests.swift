@@ -78,6 +78,21 @@ import Testing
         }
     }
 
+    @Test func aKeyMayBeLimitedToScopes() async throws {
+        try await withTerminal { terminal, endpoint in
+            for (scope, shown) in [("messages", "messages"), ("admin", "admin"), ("messages,admin", "messages,admin")] {
+                let created = try await terminal.run("keys", "create", "--name", "k", "--scope", scope)
+                #expect(created.exit == .exited(0))
+                #expect(try await terminal.run("keys", "list").lines.last?.contains(" \(shown) ") ?? false)
+            }
+            for wrong in ["all", "Admin", "messages,", "admin;"] {
+                try await terminal.run("keys", "create", "--scope", wrong).expectFailure(64, "messages or admin")
+            }
+            #expect(try await endpoint.sql("SELECT count(*) FROM api_keys") == "3")
+            try await terminal.run("keys", "list", "--scope", "admin").expectFailure(64, "--scope")
+        }
+    }
+
     @Test func budgetsAreSetAndShown() async throws {
         try await withTerminal { terminal, endpoint in
             #expect(try await terminal.run("budgets", "show").rows == [["default", "(all)", "none", "0", "-"]])
