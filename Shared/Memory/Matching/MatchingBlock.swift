@@ -25,18 +25,13 @@ struct BlockSummary {
     var start = Int.max
     /// Where the last block ends in the pattern.
     var end = 0
-    /// Where the first block starts in the state.
-    var stateStart = 0
 
     /// Counts a block.
     @inline(__always)
     mutating func add(pattern: Int, state: Int, length: Int) {
         matches += length
         blocks += 1
-        if pattern < start {
-            start = pattern
-            stateStart = state
-        }
+        start = min(start, pattern)
         end = max(end, pattern + length)
     }
 }
