@@ -137,12 +137,15 @@ let benchmarks: [Target] = [
 
 /// What `make chaos` runs: the platform under load, broken on purpose.
 let chaos: [Target] = [
+    .target(name: "CClockJump", path: "Tests/Chaos/CClockJump"),
     .executableTarget(
         name: "parley-chaos",
-        dependencies: ["HTTPClient", "JSON", "TestKit"],
+        dependencies: [
+            "Domain", "EventBus", "HTTPClient", "HTTPServer", "JSON", "Observability", "Policy", "TestKit",
+        ],
         path: "Tests/Chaos/Chaos",
         swiftSettings: strict
-    )
+    ),
 ]
 
 let testTargets: [Target] = [
@@ -206,6 +209,8 @@ let testTargets: [Target] = [
 
 let package = Package(
     name: "parley",
+    // A library that fault tests load into a service to move its clock; nothing links it.
+    products: [.library(name: "parley-clockjump", type: .dynamic, targets: ["CClockJump"])],
     targets: cLibraries + sharedModules + services + benchmarks + chaos + testTargets,
     cLanguageStandard: .c2x
 )

@@ -47,6 +47,7 @@ package final class TemporaryFolder: Sendable {
               ls "$1"/*/postmaster.pid >/dev/null 2>&1 || break
               sleep 0.2
             done
+            for folder in "$1"/*/; do mountpoint -q "$folder" && umount -l "$folder"; done
             rm -rf "$1" || { sleep 1; rm -rf "$1"; }
             """
         var ends: [Int32] = [0, 0]

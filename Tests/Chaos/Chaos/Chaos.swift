@@ -37,7 +37,11 @@ enum Chaos {
         say("\(settings.size.sessions) sessions of \(settings.size.turns) turns, seed \(settings.size.seed)")
         var failed = 0
         for scenario in scenarios {
-            let runner = ScenarioRunner(size: settings.size, sabotage: settings.sabotage)
+            let runner = ScenarioRunner(
+                size: settings.size,
+                logFolder: BuiltProducts.folder + "/../chaos-logs",
+                sabotage: settings.sabotage
+            )
             do {
                 let result = try await runner.run(scenario)
                 say("\(result.isMet ? "ok  " : "FAIL") \(result.line)")

@@ -28,7 +28,7 @@ final class ChaosRun: Sendable {
     init(_ platform: Platform, _ parts: ChaosParts, _ scenario: Scenario, _ size: LoadPlan.Size) async throws {
         self.platform = platform
         self.parts = parts
-        model = ChaosModel(platform.model.server, seed: size.seed, tool: .calculator)
+        model = ChaosModel(platform.model.server, seed: size.seed)
         func another(_ need: Scenario.Need, _ program: String) async throws -> PlatformService? {
             guard scenario.needs.contains(need) else { return nil }
             let service = try platform.addService(program)
@@ -43,7 +43,10 @@ final class ChaosRun: Sendable {
 
     /// The gateways that clients go to.
     var gateways: [PlatformClient] {
-        if let proxy = parts.proxies[.gateway] { return [platform.client.onPort(proxy.port)] }
+        if let proxy = parts.proxies[.gateway] {
+            proxy.setTargets([platform.gateway.port] + (secondGateway.map { [$0.port] } ?? []))
+            return [platform.client.onPort(proxy.port)]
+        }
         return [platform.client] + (secondGateway.map { [platform.client.onPort($0.port)] } ?? [])
     }
 
@@ -53,6 +56,13 @@ final class ChaosRun: Sendable {
         try await eventually("\(count) turns", timeout: .seconds(300), interval: .milliseconds(5)) {
             load.counters.answered >= count
         }
+    }
+
+    /// The proxy in front of a part.
+    /// - Throws: ``ChaosError`` when the scenario does not say that it needs it.
+    func proxy(_ link: Link) throws -> TCPProxy {
+        guard let proxy = parts.proxies[link] else { throw ChaosError("the scenario needs a proxy of \(link)") }
+        return proxy
     }
 
     /// Notes that something breaks now.

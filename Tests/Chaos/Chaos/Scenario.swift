@@ -21,6 +21,10 @@ struct Scenario: Sendable {
         case secondGateway
         /// The policy engine as a server of its own.
         case policyServer
+        /// A small disk for Postgres.
+        case smallDisk
+        /// A wall clock of its own for the gateway, the worker or the executor.
+        case jumpingClock(String)
         /// A proxy in front of a part.
         case proxy(Link)
     }
@@ -39,7 +43,10 @@ struct Scenario: Sendable {
     let faults: @Sendable (ChaosRun) async throws -> Void
 
     /// Every scenario, family by family.
-    static let all: [Scenario] = WorkerScenarios.all
+    static let all: [Scenario] =
+        WorkerScenarios.all + ExecutorScenarios.all + GatewayScenarios.all + BrokerScenarios.all
+        + DatabaseScenarios.all + CacheScenarios.all + PolicyScenarios.all + ModelScenarios.all
+        + NetworkScenarios.all + DeliveryScenarios.all + MachineScenarios.all
 
     /// The scenarios that a word chooses: one by its name, or a family.
     static func chosen(by word: String) -> [Scenario] {

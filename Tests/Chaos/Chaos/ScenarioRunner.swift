@@ -1,3 +1,4 @@
+import Foundation
 import TestKit
 
 /// Runs a scenario from an empty database to its result.
@@ -6,6 +7,8 @@ struct ScenarioRunner: Sendable {
     var size = LoadPlan.Size()
     /// How long a client waits for one answer.
     var patience = Duration.seconds(90)
+    /// The folder that the logs of all services are kept in; nil: they go with the run.
+    var logFolder: String?
     /// Breaks the evidence, so that the checker can be seen to find it.
     var sabotage: Sabotage?
 
@@ -19,9 +22,9 @@ struct ScenarioRunner: Sendable {
 
     /// Runs one scenario, and lets `look` see what is left of it.
     func run<T>(_ scenario: Scenario, look: (ChaosRun) async throws -> T) async throws -> T {
-        let parts = try await ChaosParts.make(scenario.needs)
+        let (parts, options) = try await ChaosParts.make(scenario, seed: size.seed, environment: Self.environment)
         do {
-            let result = try await run(scenario, parts, look)
+            let result = try await run(scenario, parts, options, look)
             await parts.stop()
             return result
         } catch {
@@ -33,13 +36,10 @@ struct ScenarioRunner: Sendable {
     private func run<T>(
         _ scenario: Scenario,
         _ parts: ChaosParts,
+        _ options: PlatformOptions,
         _ look: (ChaosRun) async throws -> T
     ) async throws -> T {
-        var options = PlatformOptions()
-        options.ownsPostgres = true
-        options.environment = Self.environment.merging(scenario.environment) { _, new in new }
-        options.rewire = { try await parts.settings($0) }
-        return try await withOwnPlatform(options) { platform in
+        try await withOwnPlatform(options) { platform in
             let run = try await ChaosRun(platform, parts, scenario, size)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await run.load.run(run.gateways, patience: patience) }
@@ -50,7 +50,17 @@ struct ScenarioRunner: Sendable {
             try? await eventually("the end of all turns", timeout: .seconds(45), interval: .milliseconds(200)) {
                 try await DatabaseEvidence.isQuiet(platform)
             }
+            try keepLogs(of: platform, scenario.name)
             return try await look(run)
+        }
+    }
+
+    private func keepLogs(of platform: Platform, _ name: String) throws {
+        guard let logFolder else { return }
+        try FileManager.default.createDirectory(atPath: logFolder, withIntermediateDirectories: true)
+        for (index, service) in platform.services.enumerated() {
+            let path = "\(logFolder)/\(name)-\(index)-\(service.program).log"
+            try Data(service.log.utf8).write(to: URL(filePath: path))
         }
     }
 
@@ -59,6 +69,7 @@ struct ScenarioRunner: Sendable {
         var history = History()
         history.sessions = run.load.records.map(\.told)
         history.tokensPerCall = ChaosModel.usage.input + ChaosModel.usage.output
+        history.effects = run.parts.effects.effects
         try await DatabaseEvidence.read(run.platform, into: &history)
         return history
     }

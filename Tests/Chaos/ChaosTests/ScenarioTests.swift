@@ -4,11 +4,17 @@ import Testing
 @testable import parley_chaos
 
 /// A short selection of scenarios with a small load; `make chaos` runs all of them with the whole load.
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .timeLimit(.minutes(2)))
 struct ScenarioTests {
     private static let size = LoadPlan.Size(sessions: 8, turns: 6)
 
-    @Test("The platform holds", arguments: ["worker_kill.mid_stream"])
+    @Test(
+        "The platform holds",
+        arguments: [
+            "worker_kill.mid_stream", "worker_kill.while_tool_runs", "executor_kill.one_of_two",
+            "gateway_kill.one_of_two", "broker_kill", "db_restart", "cache_outage", "duplicate_delivery",
+        ]
+    )
     func holds(name: String) async throws {
         let scenario = try #require(Scenario.all.first { $0.name == name })
         let result = try await ScenarioRunner(size: Self.size).run(scenario)

@@ -30,7 +30,7 @@ final class ChaosModel: Sendable {
     private let shared: Shared
 
     /// Makes a platform's model answer so.
-    init(_ server: ScriptedModelServer, seed: UInt64, tool: ChaosTool) {
+    init(_ server: ScriptedModelServer, seed: UInt64) {
         let shared = Shared(seed: seed)
         self.shared = shared
         server.setScript(
@@ -40,7 +40,7 @@ final class ChaosModel: Sendable {
                     let delay = Duration.milliseconds(Int.random(in: 50...300, using: &state.random))
                     return (delay, Double.random(in: 0..<1, using: &state.random), state.weather)
                 }
-                let reply = Self.usual(request, taking: delay, tool)
+                let reply = Self.usual(request, taking: delay)
                 return weather.map { $0(request, reply, chance) } ?? reply
             }
         )
@@ -64,14 +64,13 @@ final class ChaosModel: Sendable {
 
     private static func usual(
         _ request: ScriptedModelRequest,
-        taking delay: Duration,
-        _ tool: ChaosTool
+        taking delay: Duration
     ) -> ScriptedModelReply {
         let text = request.lastUserMessage
         var reply: ScriptedModelReply
         if text.hasPrefix("tool "), request.lastRole == "user" {
-            let arguments = tool.arguments(LoadPlan.label(of: text))
-            reply = .toolCalls([.init(name: tool.name, arguments: arguments.string)])
+            let call = EffectServer.call(for: LoadPlan.label(of: text))
+            reply = .toolCalls([.init(name: call.name, arguments: call.arguments.string)])
             reply.firstByteDelay = delay
         } else {
             reply = .pieces([LoadPlan.answer(to: text)] + words.map { " " + $0 })
@@ -80,18 +79,5 @@ final class ChaosModel: Sendable {
         }
         reply.usage = usage
         return reply
-    }
-}
-
-/// A tool that the model of a run calls.
-struct ChaosTool: Sendable {
-    /// Its name.
-    var name: String
-    /// What it is called with, from the label of the message that it is called for.
-    var arguments: @Sendable (String) -> JSONValue
-
-    /// The built-in calculator, which has no effect.
-    static let calculator = ChaosTool(name: "calculator") { label in
-        ["expression": .string("\(label.utf8.count) + 2")]
     }
 }

@@ -1,0 +1,57 @@
+import TestKit
+
+/// A model that fails, refuses, hangs or breaks off.
+enum ModelScenarios {
+    /// All of the family.
+    static let all: [Scenario] = [
+        outage("errors", "every call of the model ends with 500 for 2 s") { _, _, _ in .error(500) },
+        outage("too_many", "the model refuses every call for 2 s with 429, to come back after 1 s") { _, _, _ in
+            .error(429, code: "rate_limited", retryAfter: "1")
+        },
+        outage("hanging", "every call of the model gets no answer for 2 s") { _, _, _ in .hang },
+        outage("cut", "every stream of the model is cut in its middle for 2 s") { _, reply, _ in
+            reply.with(.cut(afterPieces: reply.pieces.count / 2))
+        },
+        outage("malformed", "every stream of the model has a piece that is not JSON for 2 s") { _, reply, _ in
+            reply.with(.malformedChunk(afterPieces: reply.pieces.count / 2))
+        },
+        Scenario(
+            name: "random_failures.model",
+            summary: "30 % of all calls of the model fail, in every way there is",
+            environment: ["PARLEY_MODEL_IDLE_TIMEOUT": "3s"],
+            faults: { run in
+                run.markFault()
+                run.model.setWeather { _, reply, chance in
+                    switch chance {
+                    case ..<0.1: .error(500)
+                    case ..<0.15: .error(429, code: "rate_limited", retryAfter: "1")
+                    case ..<0.25: reply.with(.cut(afterPieces: reply.pieces.count / 2))
+                    case ..<0.3: reply.with(.noEnd(afterPieces: reply.pieces.count / 2))
+                    default: reply
+                    }
+                }
+            }
+        ),
+    ]
+
+    private static func outage(
+        _ moment: String,
+        _ summary: String,
+        _ weather: @escaping ChaosModel.Weather
+    ) -> Scenario {
+        Scenario(
+            name: "model_outage.\(moment)",
+            summary: summary,
+            environment: ["PARLEY_MODEL_IDLE_TIMEOUT": "3s"],
+            bars: .init(recovery: .seconds(10), mayFail: true),
+            faults: { run in
+                try await run.reach(0.3)
+                run.markFault()
+                run.model.setWeather(weather)
+                try await Task.sleep(for: .seconds(2))
+                run.model.setWeather(nil)
+                run.markReturn()
+            }
+        )
+    }
+}
