@@ -35,7 +35,7 @@ import Testing
         let properties = configuration.producerProperties
         #expect(properties["enable.idempotence"] == "true")
         #expect(properties["acks"] == "all")
-        #expect(properties["linger.ms"] == (profile == .local ? "0" : "2"))
+        #expect(properties["linger.ms"] == (profile == .local ? "0.300" : "2"))
         #expect(properties["message.timeout.ms"] == (profile == .local ? "10000" : "30000"))
         #expect(properties["queue.buffering.max.messages"] == "100000")
         #expect(properties["queue.buffering.max.kbytes"] == "65536")
