@@ -78,6 +78,7 @@ let sharedModules: [Target] = [
     shared("Models", ["HTTPClient", "JSON", "Observability"]),
     shared("Tools", ["HTTPClient", "JSON", "JSONSchema"]),
     shared("Memory", ["JSON", "OpenSSL"]),
+    shared("MemoryStore", ["Memory", "Store", "Postgres", "Domain", "EventLoop", "JSON", "Observability"]),
     shared(
         "ServiceKit",
         [
@@ -95,7 +96,7 @@ let services: [Target] = [
         folder: "Gateway",
         [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer", "EventBus",
-            "OpenSSL", "Postgres", "Redis", "Domain", "ServiceKit", "Store", "Tools",
+            "OpenSSL", "Postgres", "Redis", "Domain", "ServiceKit", "Store", "Tools", "Memory", "MemoryStore",
         ]
     ),
     service(
@@ -187,6 +188,11 @@ let testTargets: [Target] = [
     tests("Integration", "PolicyIntegrationTests", ["Policy", "HTTPClient", "TestKit", "JSON", "Observability"]),
     tests("Integration", "ModelsIntegrationTests", ["Models", "HTTPClient", "TestKit", "JSON"]),
     tests("Integration", "StoreIntegrationTests", ["Store", "Postgres", "Domain", "TestKit", "JSON", "Observability"]),
+    tests(
+        "Integration",
+        "MemoryStoreIntegrationTests",
+        ["MemoryStore", "Memory", "Store", "Postgres", "Domain", "TestKit", "JSON"]
+    ),
     tests("Integration", "TestKitTests", ["TestKit"]),
     tests("Integration", "ToolsIntegrationTests", ["Tools", "HTTPClient", "HTTPServer", "JSON", "TestKit"]),
     tests(

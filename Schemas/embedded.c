@@ -29,6 +29,9 @@ static const unsigned char core_sql[] = {
 static const unsigned char fault_tolerance_sql[] = {
 #embed "database/0002_fault_tolerance.sql"
 };
+static const unsigned char memory_sql[] = {
+#embed "database/0003_memory.sql"
+};
 static const unsigned char openapi[] = {
 #embed "api/openapi.json"
 };
@@ -45,6 +48,7 @@ static const struct schemas_file files[] = {
     FILE_ENTRY("events/budget_event.json", budget_event),
     FILE_ENTRY("database/0001_core.sql", core_sql),
     FILE_ENTRY("database/0002_fault_tolerance.sql", fault_tolerance_sql),
+    FILE_ENTRY("database/0003_memory.sql", memory_sql),
     FILE_ENTRY("api/openapi.json", openapi),
 };
 

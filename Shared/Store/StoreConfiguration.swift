@@ -45,12 +45,12 @@ package struct StoreConfiguration: Sendable {
 }
 
 /// The tenants that one transaction may touch, as row-level security wants them named.
-enum TenantScope {
+package enum TenantScope {
     /// The name of the setting that the policies read.
-    static let setting = "parley.tenants"
+    package static let setting = "parley.tenants"
 
     /// The setting for exactly these tenants.
-    static func settings(_ tenants: some Sequence<String>) -> [(String, String)] {
+    package static func settings(_ tenants: some Sequence<String>) -> [(String, String)] {
         [(setting, Set(tenants).sorted().joined(separator: ","))]
     }
 }

@@ -1,0 +1,76 @@
+import JSON
+import Memory
+
+/// What a node has learned, as far as this process has seen.
+struct MemoryNode: Sendable {
+    /// What was read of a node in one piece.
+    struct Piece: Sendable {
+        /// The number of the node's last change.
+        var lastSeq: Int64
+        /// What has a number up to this one is forgotten.
+        var clearedSeq: Int64
+        /// Patterns, in the order of their numbers, with the affinity that their symbols have by them.
+        var patterns: [(seq: Int64, pattern: Pattern, affinity: [String: Double])] = []
+        /// Vectors, in the order of their numbers.
+        var vectors: [(seq: Int64, elements: [Double])] = []
+    }
+
+    /// The patterns.
+    private(set) var patterns = PatternIndex()
+    /// The vectors.
+    private(set) var vectors = VectorIndex()
+    /// Every change with a number up to this one is in here.
+    private(set) var patternsSeq: Int64 = 0
+    /// The same for vectors.
+    private(set) var vectorsSeq: Int64 = 0
+    private var clearedSeq: Int64 = 0
+    /// What each symbol has by each pattern, for the few that have anything.
+    ///
+    /// The sum is made in the order of the patterns' names, so that every process comes to the same one.
+    private var affinities: [ExactText: [PatternName: [String: Double]]] = [:]
+
+    /// Whether nothing has changed since.
+    func isUpToDate(_ lastSeq: Int64) -> Bool {
+        patternsSeq >= lastSeq && vectorsSeq >= lastSeq
+    }
+
+    /// Roughly how much room it takes, in bytes.
+    var weight: Int { 256 + patterns.memoryBytes + vectors.memoryBytes + 128 * affinities.count }
+
+    /// Takes in what was read.
+    /// - Parameters:
+    ///   - piece: What was read.
+    ///   - piecesMax: The most patterns, and the most vectors, that could have been in it: as many mean that there may
+    ///     be more.
+    /// - Throws: ``MemoryError`` when the node holds more than an index can.
+    mutating func take(_ piece: Piece, piecesMax: Int) throws(MemoryError) {
+        if piece.clearedSeq > clearedSeq {
+            self = MemoryNode()
+            clearedSeq = piece.clearedSeq
+        }
+        for entry in piece.patterns {
+            try patterns.upsert(entry.pattern)
+            if !entry.affinity.isEmpty { setAffinity(of: entry.pattern, entry.affinity) }
+        }
+        for entry in piece.vectors {
+            vectors.insert(entry.elements)
+        }
+        let isWhole = piece.patterns.count < piecesMax
+        patternsSeq = max(patternsSeq, isWhole ? piece.lastSeq : piece.patterns.last?.seq ?? 0)
+        let hasAllVectors = piece.vectors.count < piecesMax
+        vectorsSeq = max(vectorsSeq, hasAllVectors ? piece.lastSeq : piece.vectors.last?.seq ?? 0)
+    }
+
+    private mutating func setAffinity(of pattern: Pattern, _ affinity: [String: Double]) {
+        for symbol in Set(pattern.events.joined().map { ExactText($0) }) {
+            var shares = affinities.removeValue(forKey: symbol) ?? [:]
+            shares[pattern.name] = affinity
+            var total: [String: Double] = [:]
+            for share in shares.sorted(by: { $0.key < $1.key }) {
+                total.merge(share.value, uniquingKeysWith: +)
+            }
+            affinities[symbol] = shares
+            patterns.setAffinity(of: symbol.text, total)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import JSON
+import Memory
+package import Postgres
+package import Store
+
+/// The sessions that remember: what an operation does is in the database before it is answered, exactly once, whoever
+/// else works on the same session.
+///
+/// Operations of many sessions that are ready at the same moment share one transaction, and those of one session one
+/// version of it.
+package final class MemorySessions: Sendable {
+    /// What to keep of an operation's answer for a client that may ask again.
+    package typealias Record = @Sendable (MemoryAnswer) -> IdempotencyRecord
+
+    private let database: PostgresClient
+    private let atHand: SessionsAtHand
+    private let changes: GroupCommit<MemoryRequest, MemoryOutcome>
+    private let creations: GroupCommit<NewMemorySession, MemorySnapshot?>
+    private let lookups: GroupCommit<MemorySessionKey, MemorySnapshot?>
+
+    /// Makes a store; nothing is done before ``run()``.
+    /// - Parameters:
+    ///   - database: The pool.
+    ///   - configuration: The limits.
+    package init(database: PostgresClient, configuration: MemoryStoreConfiguration = .init()) {
+        self.database = database
+        let atHand = SessionsAtHand(symbolsMax: configuration.sessionSymbolsMax)
+        self.atHand = atHand
+        let changer = MemoryChanger(database: database, configuration: configuration, atHand: atHand)
+        changes = GroupCommit(
+            configuration: Self.commits(configuration),
+            key: { "\($0.key.tenantID)/\($0.key.sessionID)" },
+            execute: changer.change
+        )
+        creations = GroupCommit(configuration: Self.commits(configuration)) { sessions in
+            await Self.create(sessions, in: database, atHand)
+        }
+        lookups = GroupCommit(configuration: Self.commits(configuration)) { keys in
+            await Self.look(up: keys, in: database, atHand)
+        }
+    }
+
+    private static func commits<Request, Response>(
+        _ configuration: MemoryStoreConfiguration
+    ) -> GroupCommit<Request, Response>.Configuration {
+        .init(
+            concurrency: configuration.concurrency,
+            batchMax: configuration.batchMax,
+            queueMax: configuration.queueMax
+        )
+    }
+
+    /// Carries out what is submitted until the store is closed, then what still waits.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.changes.run() }
+            group.addTask { await self.creations.run() }
+            group.addTask { await self.lookups.run() }
+        }
+    }
+
+    /// Takes no more requests; ``run()`` returns after the last one.
+    package func close() {
+        changes.close()
+        creations.close()
+        lookups.close()
+    }
+
+    /// Begins a session.
+    /// - Returns: The session, or nil when one of this name is there already.
+    /// - Throws: `PostgresError`.
+    package func create(_ session: NewMemorySession) async throws -> MemorySnapshot? {
+        try await creations.submit(session)
+    }
+
+    /// Does something with a session.
+    /// - Parameters:
+    ///   - operation: What to do.
+    ///   - key: The session.
+    ///   - record: What to keep of the answer, in the same transaction.
+    /// - Returns: What came of it; what is done is durable.
+    /// - Throws: `PostgresError`, also when the idempotency key of the record has been used.
+    package func perform(
+        _ operation: MemoryOperation,
+        on key: MemorySessionKey,
+        record: Record? = nil
+    ) async throws -> MemoryOutcome {
+        try await changes.submit(MemoryRequest(key: key, operation: operation, record: record))
+    }
+
+    /// A session as it is now; it counts as used.
+    /// - Returns: nil when it is not there or has expired.
+    /// - Throws: `PostgresError`.
+    package func snapshot(of key: MemorySessionKey) async throws -> MemorySnapshot? {
+        try await lookups.submit(key)
+    }
+
+    /// Ends a session.
+    /// - Returns: Whether there was one that had not expired.
+    /// - Throws: `PostgresError`.
+    package func delete(_ key: MemorySessionKey) async throws -> Bool {
+        let row = try await row(MemorySQL.delete, key)
+        atHand.remove(key)
+        return try row?.bool("alive") ?? false
+    }
+
+    /// Whether a session is there; it does not count as used.
+    /// - Returns: Whether it lives; nil when it is not there, or not any more.
+    /// - Throws: `PostgresError`.
+    package func isAlive(_ key: MemorySessionKey) async throws -> Bool? {
+        try await row(MemorySQL.exists, key)?.bool("alive")
+    }
+
+    /// How many sessions a tenant has.
+    /// - Throws: `PostgresError`.
+    package func count(tenantID: String) async throws -> Int {
+        let results = try await database.batch(
+            settings: TenantScope.settings([tenantID]),
+            [(MemorySQL.count, [.text(tenantID)])]
+        )
+        return try results[0].rows.first?.int("sessions") ?? 0
+    }
+
+    private func row(_ statement: PostgresStatement, _ key: MemorySessionKey) async throws -> PostgresRow? {
+        let results = try await database.batch(
+            settings: TenantScope.settings([key.tenantID]),
+            [(statement, [.text(key.tenantID), .text(key.sessionID)])]
+        )
+        return results[0].rows.first
+    }
+
+    private static func create(
+        _ sessions: [NewMemorySession],
+        in database: PostgresClient,
+        _ atHand: SessionsAtHand
+    ) async -> [Result<MemorySnapshot?, any Error>] {
+        do {
+            let results = try await database.batch(
+                settings: TenantScope.settings(sessions.map(\.key.tenantID)),
+                [
+                    (
+                        MemorySQL.create,
+                        [
+                            .textArray(sessions.map(\.key.tenantID)), .textArray(sessions.map(\.key.sessionID)),
+                            .textArray(sessions.map(\.nodeID)),
+                            .textArray(sessions.map { JSONValue.object($0.settings.json).string }),
+                            .textArray(sessions.map { JSONValue.object($0.metadata).string }),
+                            .intArray(sessions.map { Int64($0.ttlSeconds) }),
+                        ]
+                    )
+                ]
+            )
+            var answers = [Result<MemorySnapshot?, any Error>](repeating: .success(nil), count: sessions.count)
+            for row in results[0].rows {
+                let index = try row.int("n") - 1
+                let version = try row.int64("version")
+                let state = MemorySessionState(sessions[index], version: version, time: 0, lastSeq: 0)
+                atHand.keep(state)
+                answers[index] = .success(
+                    MemorySnapshot(
+                        state: state,
+                        createdAt: try row.microseconds("created_at"),
+                        expiresAt: try row.microseconds("expires_at"),
+                        remainingSeconds: Int64(sessions[index].ttlSeconds),
+                        percept: nil
+                    )
+                )
+            }
+            return answers
+        } catch {
+            return sessions.map { _ in .failure(error) }
+        }
+    }
+
+    private static func look(
+        up keys: [MemorySessionKey],
+        in database: PostgresClient,
+        _ atHand: SessionsAtHand
+    ) async -> [Result<MemorySnapshot?, any Error>] {
+        do {
+            let snapshots = try await MemoryLoading.load(
+                keys.map { .init(key: $0, known: atHand[$0]) },
+                touches: true,
+                from: database
+            )
+            for snapshot in snapshots {
+                if let snapshot { atHand.keep(snapshot.state) }
+            }
+            return snapshots.map { .success($0) }
+        } catch {
+            return keys.map { _ in .failure(error) }
+        }
+    }
+}

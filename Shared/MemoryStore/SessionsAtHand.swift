@@ -1,0 +1,28 @@
+import Synchronization
+
+/// The sessions that this process has used lately, as it last knew them.
+///
+/// They may have been changed elsewhere since: whoever uses one checks its version.
+final class SessionsAtHand: Sendable {
+    private let entries: Mutex<LeastRecentlyUsed<MemorySessionKey, MemorySessionState>>
+
+    init(symbolsMax: Int) {
+        entries = Mutex(LeastRecentlyUsed(weightMax: symbolsMax))
+    }
+
+    subscript(key: MemorySessionKey) -> MemorySessionState? {
+        entries.withLock { $0.use(key) }
+    }
+
+    /// Keeps a session, unless a newer version of it is here already.
+    func keep(_ state: MemorySessionState) {
+        entries.withLock { entries in
+            if let known = entries.use(state.key), known.version > state.version { return }
+            entries.set(state.key, state, weight: state.weight)
+        }
+    }
+
+    func remove(_ key: MemorySessionKey) {
+        entries.withLock { $0.remove(key) }
+    }
+}
