@@ -51,6 +51,22 @@ extension GatewayConfiguration {
             help: "events that may wait for a slow reader before it is cut off; it can resume"
         )
         readTLS(&environment)
+        readMemory(&environment)
+    }
+
+    private mutating func readMemory(_ environment: inout EnvironmentReader) {
+        let port = environment.int(
+            "PARLEY_MEMORY_COMPAT_PORT",
+            default: 0,
+            in: 0...65_535,
+            help: "port on 127.0.0.1 that serves the memory of tenant default without a credential; 0: none"
+        )
+        guard port > 0 else { return }
+        var local = http
+        local.host = "127.0.0.1"
+        local.port = UInt16(port)
+        local.tls = nil
+        memoryCompatibility = local
     }
 
     private mutating func readTLS(_ environment: inout EnvironmentReader) {

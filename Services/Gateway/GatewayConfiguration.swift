@@ -9,6 +9,8 @@ struct GatewayConfiguration: Sendable {
     var http: HTTPServerConfiguration
     /// The tools that clients may list and call.
     var tools: ToolSettings
+    /// Where the memory listens for clients without a credential; nil: nowhere.
+    var memoryCompatibility: HTTPServerConfiguration?
     /// The limits of streams.
     var streams: StreamHub.Limits
 }

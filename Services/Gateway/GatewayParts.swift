@@ -31,7 +31,8 @@ struct GatewayParts {
             store: IdempotencyStore(database: runtime.database, configuration: store),
             logger: runtime.logger
         )
-        let router = Self.router(runtime, messages, runs, hub, metrics, registry, idempotent)
+        let memory = try MemoryParts(runtime, once: idempotent.once)
+        let router = Self.router(runtime, messages, runs, hub, metrics, registry, idempotent, memory.table)
         self.router = router
         let application = GatewayApplication(
             router: router,
@@ -39,6 +40,16 @@ struct GatewayParts {
             metrics: metrics,
             logger: runtime.logger
         )
+        let compatibility = configuration.memoryCompatibility.map { http in
+            var local = application
+            local.router = Router(memory.table.routes(needsCredential: false))
+            return HTTPService(
+                name: "memory-compat",
+                configuration: http,
+                logger: runtime.logger,
+                handler: LocalClients(application: local).handle
+            )
+        }
         let topics = runtime.topics
         let reader = try BusReader(
             configuration: configuration.service.bus,
@@ -46,18 +57,23 @@ struct GatewayParts {
             start: .since(milliseconds: WallClock.now().seconds * 1000 - Self.lookBackMilliseconds),
             logger: runtime.logger
         ) { _ in topics.nudge() }
-        services = [
+        var services: [any Service] = [
             LoopService("message-store", run: messages.run, shutdown: messages.close),
             LoopService("run-store", run: runs.run, shutdown: runs.close),
+        ]
+        services += memory.services
+        services += [
             LoopService(
                 "streams",
                 after: runtime.readiness,
                 StreamIntake(reader: reader, hub: hub, logger: runtime.logger)
             ),
             HTTPService(configuration: configuration.http, logger: runtime.logger, handler: application.handle),
-            // Stops first: clients that follow streams go elsewhere, and requests that run come to their end.
-            StreamFollowers(hub: hub),
         ]
+        if let compatibility { services.append(compatibility) }
+        // Stops first: clients that follow streams go elsewhere, and requests that run come to their end.
+        services.append(StreamFollowers(hub: hub))
+        self.services = services
     }
 
     private static func router(
@@ -67,7 +83,8 @@ struct GatewayParts {
         _ hub: StreamHub,
         _ metrics: GatewayMetrics,
         _ registry: ToolRegistry,
-        _ idempotent: IdempotentRoutes
+        _ idempotent: IdempotentRoutes,
+        _ memory: MemoryRouteTable
     ) -> Router {
         let reads = ReadStore(database: runtime.database)
         let messageRoutes = MessageRoutes(messages: messages, publisher: runtime.publisher, metrics: metrics)
@@ -85,7 +102,7 @@ struct GatewayParts {
             guard let response = operations.answer(routed.request) else { throw Problem.noSuchPath }
             return response
         }
-        return Router([
+        let core: [Router.Route] = [
             .init("POST", "/v1/session/message", idempotent.once(messageRoutes.post)),
             .init("GET", "/v1/session/{id}/stream", streams.stream),
             .init("GET", "/v1/sessions/{id}/events", sessions.events),
@@ -100,6 +117,7 @@ struct GatewayParts {
             .init("GET", "/openapi.json", needsCredential: false) { _ in
                 .json(SchemaFile.bytes(named: "api/openapi.json") ?? [])
             },
-        ])
+        ]
+        return Router(core + memory.routes(needsCredential: true))
     }
 }

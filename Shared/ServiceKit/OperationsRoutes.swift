@@ -57,7 +57,7 @@ package struct OperationsRoutes: Sendable {
 /// An HTTP server as a service.
 package struct HTTPService: Service {
     /// The service's name.
-    package let name = "http"
+    package let name: String
     private let listener: HTTPListener
     private let logger: Logger
     private let gracePeriod: Duration
@@ -66,16 +66,19 @@ package struct HTTPService: Service {
     /// Makes a service.
     ///
     /// - Parameters:
+    ///   - name: The service's name, where there are several.
     ///   - configuration: Where it listens, and its limits.
     ///   - gracePeriod: How long requests that run may take when it stops.
     ///   - logger: For the address.
     ///   - handler: Answers requests.
     package init(
+        name: String = "http",
         configuration: HTTPServerConfiguration,
         gracePeriod: Duration = .seconds(10),
         logger: Logger,
         handler: @escaping HTTPHandler
     ) {
+        self.name = name
         listener = HTTPListener(configuration: configuration, handler: handler)
         self.logger = logger
         self.gracePeriod = gracePeriod

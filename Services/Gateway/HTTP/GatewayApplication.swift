@@ -6,7 +6,7 @@ import Store
 
 /// Every request comes through here: route, credential, handler, and an answer for whatever goes wrong.
 struct GatewayApplication: Sendable {
-    let router: Router
+    var router: Router
     let authenticator: Authenticator
     let metrics: GatewayMetrics
     let logger: Logger
@@ -29,8 +29,19 @@ struct GatewayApplication: Sendable {
             response = Problem(status: 500, code: "internal", detail: "The gateway failed; its log says why.").response
         }
         response.headers.append(("traceparent", trace.traceparent))
+        response.headers.append(("x-trace-id", traceID(request, trace)))
         metrics.answered(status: response.status, after: started.duration(to: .now))
         return response
+    }
+
+    /// The name that the client gave the request, or the one of its trace.
+    private func traceID(_ request: HTTPRequest, _ trace: TraceContext) -> String {
+        if let given = request.header("x-trace-id"), (1...128).contains(given.utf8.count),
+            given.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        {
+            return given
+        }
+        return String(trace.traceparent.split(separator: "-")[1])
     }
 
     private func route(_ request: HTTPRequest, trace: TraceContext) async throws -> HTTPResponse {

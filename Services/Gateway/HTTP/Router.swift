@@ -6,7 +6,7 @@ struct RoutedRequest: Sendable {
     /// The request.
     let request: HTTPRequest
     /// The parts of the path that the route names, such as `id`.
-    let parameters: [String: String]
+    var parameters: [String: String]
     /// Whose request it is; the tenant is never taken from anything else.
     let tenantID: String
     /// The public id of the API key that it came with; empty where none is needed.

@@ -179,6 +179,11 @@ package struct PlatformClient: Sendable {
         return try await SessionWebSocket.open(port: port, path: "/v1/session/\(sessionID)/stream\(query)", key: key)
     }
 
+    /// Opens a WebSocket at a path.
+    package func webSocket(path: String) async throws -> SessionWebSocket {
+        try await SessionWebSocket.open(port: port, path: path, key: key)
+    }
+
     private func makeRequest(
         _ method: String,
         _ path: String,

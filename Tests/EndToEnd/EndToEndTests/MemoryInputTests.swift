@@ -1,0 +1,222 @@
+import HTTPClient
+import JSON
+import TestKit
+import Testing
+
+/// What the memory refuses, how it says why, and that nothing is changed then.
+@Suite(.timeLimit(.minutes(2)), .serviceLogs)
+struct MemoryInputTests {
+    @Test("A session that may not be is refused with the field and the reason")
+    func badSessions() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let cases: [(JSONValue, String)] = [
+                ([:], "node_id"), (["node_id": 7], "node_id"), (["node_id": ""], "node_id"),
+                (["node_id": .string(String(repeating: "n", count: 257))], "node_id"),
+                (["node_id": "a", "ttl_seconds": -1], "ttl_seconds"),
+                (["node_id": "a", "ttl_seconds": 1.5], "ttl_seconds"),
+                (["node_id": "a", "ttl_seconds": 315_360_001], "ttl_seconds"),
+                (["node_id": "a", "metadata": [1]], "metadata"), (["node_id": "a", "config": 1], "config"),
+                (["node_id": "a", "session_id": "not an id"], "session_id"), (["node_id": "a\u{0}b"], "body"),
+                ([1], "body"),
+            ]
+            for (body, field) in cases {
+                let response = try await memory.post("/sessions", body)
+                #expect(response.status == 422, "\(body.string)")
+                #expect(response.fields == [field], "\(body.string): \(response.json.string)")
+                #expect(response.headers["x-trace-id"] != nil)
+            }
+            for config: JSONValue in [
+                ["recall_threshold": 1.1], ["persistence": 0], ["max_predictions": 10_001], ["sort_symbols": "yes"],
+                ["unknown_key": 1], ["rank_sort_algo": "luck"], ["max_pattern_length": -1],
+            ] {
+                let response = try await memory.post("/sessions", ["node_id": "a", "config": config])
+                #expect(response.status == 400, "\(config.string)")
+                let name = try #require(config.objectValue?.keys.first)
+                #expect(response.json["validation_errors"]?[name]?.stringValue != nil, "\(response.json.string)")
+            }
+            let longest = String(repeating: "n", count: 256)
+            let response = try await memory.post("/sessions", ["node_id": .string(longest), "ttl_seconds": 0])
+            #expect(response.status == 200)
+            #expect(response.json["ttl_seconds"]?.intValue == 3600)
+        }
+    }
+
+    @Test("An observation that may not be is refused, and the session is as it was")
+    func badObservations() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let session = try await memory.begin(unique("node"))
+            let long = JSONValue.string(String(repeating: "x", count: 4097))
+            let many = JSONValue.array(Array(repeating: "s", count: 1001))
+            let vectors = JSONValue.array(Array(repeating: [1.0], count: 101))
+            let cases: [JSONValue] = [
+                ["strings": "a"], ["strings": [1]], ["strings": [nil]], ["strings": [long]], ["strings": many],
+                ["strings": ["a\u{0}"]], ["vectors": [1]], ["vectors": [["a"]]], ["vectors": [[1.0], [1.0, 2.0]]],
+                ["vectors": [[]]], ["vectors": vectors], ["emotives": ["joy": "high"]], ["emotives": [1]],
+                ["emotives": ["joy": nil]], ["metadata": "m"], ["unique_id": 7], [1], "text", nil,
+            ]
+            for body in cases {
+                let response = try await memory.observe(session, body)
+                #expect(response.status == 422, "\(body.string.prefix(80))")
+                #expect(!response.fields.isEmpty)
+                let inSequence = try await memory.post(
+                    "/sessions/\(session)/observe-sequence",
+                    ["observations": [["strings": ["good"]], body]]
+                )
+                #expect(inSequence.status == 422, "\(body.string.prefix(80))")
+            }
+            let lengths = try await memory.observe(session, ["vectors": [[1.0], [1.0, 2.0]]])
+            let reason = lengths.json["errors"]?[0]?["reason"]?.stringValue ?? ""
+            #expect(reason.contains("2 numbers") && reason.contains("has 1"), "both lengths are named: \(reason)")
+            let infinite = try await memory.http.request(
+                "POST",
+                "/sessions/\(session)/observe",
+                body: Array(#"{"vectors":[[1e999]]}"#.utf8)
+            )
+            #expect(infinite.status == 422)
+            let list = JSONValue.array(Array(repeating: ["strings": ["a"]], count: 10_001))
+            let sequence = try await memory.post("/sessions/\(session)/observe-sequence", ["observations": list])
+            #expect(sequence.fields == ["observations"])
+            let large = JSONValue.array((0..<300).map { _ in .string(String(repeating: "y", count: 4000)) })
+            #expect(try await memory.observe(session, ["strings": large]).status == 413)
+            #expect(try await memory.memory(session).isEmpty)
+            #expect(try await memory.http.get("/sessions/\(session)/percept-data").json["percept_data"] == [:])
+            // At the limits.
+            let full = JSONValue.array(Array(repeating: .string(String(repeating: "x", count: 900)), count: 1000))
+            #expect(try await memory.observe(session, ["strings": full]).status == 200)
+            let wide = JSONValue.array(Array(repeating: [1.0], count: 100))
+            let longest = JSONValue.string(String(repeating: "x", count: 4096))
+            #expect(try await memory.observe(session, ["vectors": wide, "strings": [longest]]).status == 200)
+            #expect(try await memory.memory(session).map(\.count) == [1000, 2])
+        }
+    }
+
+    @Test("Settings that may not be change nothing; those that may are honoured")
+    func settings() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let session = try await memory.begin(unique("node"), ["config": ["max_pattern_length": 3]])
+            let bad = try await memory.post(
+                "/sessions/\(session)/config",
+                ["config": ["max_pattern_length": 5, "persistence": 101]]
+            )
+            #expect(bad.status == 400)
+            #expect(bad.json["validation_errors"]?.objectValue?.keys == ["persistence"])
+            let config = try await memory.http.get("/sessions/\(session)/config").json["config"]
+            #expect(config?["max_pattern_length"]?.intValue == 3)
+            #expect(try await memory.post("/sessions/\(session)/learn").status == 400)
+            let empty = try await memory.post("/sessions/\(session)/learn").json
+            #expect(empty["detail"]?.stringValue == "Cannot learn from empty STM")
+
+            var learned: [String?] = []
+            for word in ["a", "b", "c", "d"] {
+                learned.append(try await memory.observe(session, [word]).json["auto_learned_pattern"]?.stringValue)
+            }
+            #expect(learned[2]?.hasPrefix("PTRN|") ?? false)
+            #expect(learned[0] == nil && learned[1] == nil && learned[3] == nil)
+            #expect(try await memory.memory(session) == [["d"]])
+
+            let rolling = try await memory.post("/sessions/\(session)/config", ["stm_mode": "ROLLING"])
+            #expect(rolling.json["status"]?.stringValue == "okay")
+            for word in ["e", "f"] { try await memory.observe(session, [word]) }
+            #expect(try await memory.memory(session) == [["e"], ["f"]])
+            let extended = try await memory.post("/sessions/\(session)/extend?ttl_seconds=7200")
+            #expect(extended.json["ttl_seconds"]?.intValue == 7200)
+            let left = try await memory.http.get("/sessions/\(session)").json["ttl_seconds"]?.intValue ?? 0
+            #expect((7100...7200).contains(left))
+            #expect(try await memory.post("/sessions/\(session)/extend?ttl_seconds=0").status == 422)
+        }
+    }
+
+    @Test("The earlier form of the API works, with and without a session in the path")
+    func earlierForm() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let begun = try await memory.post("/v2/sessions", ["user_id": "alice"])
+            let session = try #require(begun.json["session_id"]?.stringValue)
+            #expect(begun.json["node_id"]?.stringValue == "alice")
+            let observed = try await memory.post("/v2/sessions/\(session)/observe", ["strings": ["b", "a"]])
+            #expect(observed.status == 200)
+            let named: HTTPClientHeaders = ["X-Session-ID": session, "X-Trace-ID": "trace-7"]
+            let stm = try await platform.client.request("GET", "/stm", headers: named)
+            #expect(stm.json["stm"] == [["a", "b"]])
+            #expect(stm.headers["x-trace-id"] == "trace-7")
+            let user: HTTPClientHeaders = ["x-user-id": unique("user")]
+            let body = Array(#"{"strings":["x"]}"#.utf8)
+            for path in ["/observe", "/v2/observe"] {
+                #expect(try await platform.client.request("POST", path, body: body, headers: user).status == 200)
+            }
+            let own = try await platform.client.request("GET", "/v2/stm", headers: user)
+            #expect(own.json["stm"] == [["x"], ["x"]])
+            #expect(try await platform.client.request("POST", "/clear-stm", headers: user).status == 200)
+            #expect(try await platform.client.request("GET", "/predictions", headers: user).json["count"] == 0)
+            #expect(try await platform.client.request("POST", "/learn", headers: user).status == 400)
+            #expect(try await platform.client.get("/stm").status == 422)
+            #expect(try await platform.client.request("GET", "/stm", headers: ["X-Session-ID": "none"]).status == 404)
+        }
+    }
+
+    @Test("Whatever JSON comes, the answer is no failure of the gateway")
+    func fuzz() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let seed = SeededRandom.seed
+            var random = SeededRandom(seed: seed)
+            let session = try await memory.begin(unique("node"))
+            let paths = [
+                "/sessions", "/sessions/\(session)/observe", "/sessions/\(session)/observe-sequence",
+                "/sessions/\(session)/config", "/sessions/\(session)/learn", "/observe", "/v2/sessions",
+                "/sessions/\(session)/clear-stm", "/sessions/\(session)/extend",
+            ]
+            for round in 0..<300 {
+                let path = paths[round % paths.count]
+                let body = Self.randomBody(&random)
+                let response = try await memory.http.request(
+                    "POST",
+                    path,
+                    body: body,
+                    headers: ["Content-Type": "application/json", "x-user-id": "fuzz"]
+                )
+                let text = String(decoding: body, as: UTF8.self)
+                #expect(response.status < 500, "seed \(seed), round \(round): \(path) \(text)")
+            }
+            #expect(platform.gateway.isRunning)
+            #expect(try await platform.client.get("/sessions/\(session)/stm").status == 200)
+        }
+    }
+
+    private static let names = [
+        "strings", "vectors", "emotives", "metadata", "observations", "node_id", "ttl_seconds", "config", "unique_id",
+        "learn_at_end", "recall_threshold", "max_pattern_length", "stm_mode", "x",
+    ]
+
+    private static func randomBody(_ random: inout SeededRandom) -> [UInt8] {
+        var bytes = randomValue(&random, depth: 0).serialized()
+        if Int.random(in: 0..<5, using: &random) == 0, !bytes.isEmpty {
+            bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+        }
+        return bytes
+    }
+
+    private static func randomValue(_ random: inout SeededRandom, depth: Int) -> JSONValue {
+        switch Int.random(in: depth == 0 ? 6..<10 : 0..<(depth > 4 ? 6 : 10), using: &random) {
+        case 0: return nil
+        case 1: return .bool(Bool.random(using: &random))
+        case 2: return .int(Int.random(in: -5...5, using: &random))
+        case 3: return .double(Double.random(in: -1e300...1e300, using: &random))
+        case 4: return .string(["", "a", "\u{0}", "é", "'\"\\", "👩‍👩‍👧", "PTRN|x"].randomElement(using: &random) ?? "")
+        case 5: return .number(.literal("1e999"))
+        case 6:
+            return .array(
+                (0..<Int.random(in: 0...4, using: &random)).map { _ in randomValue(&random, depth: depth + 1) }
+            )
+        default:
+            var object = JSONObject()
+            for _ in 0..<Int.random(in: 0...4, using: &random) {
+                object.set(names.randomElement(using: &random) ?? "x", randomValue(&random, depth: depth + 1))
+            }
+            return .object(object)
+        }
+    }
+}
