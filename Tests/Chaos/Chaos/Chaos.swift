@@ -36,14 +36,16 @@ enum Chaos {
     private static func run(_ scenarios: [Scenario], _ settings: ChaosSettings) async throws -> Bool {
         say("\(settings.size.sessions) sessions of \(settings.size.turns) turns, seed \(settings.size.seed)")
         var failed = 0
+        var rows: [String] = []
         for scenario in scenarios {
             let runner = ScenarioRunner(
                 size: settings.size,
-                logFolder: BuiltProducts.folder + "/../chaos-logs",
+                logFolder: PackageRoot.path + "/.build/chaos-logs",
                 sabotage: settings.sabotage
             )
             do {
                 let result = try await runner.run(scenario)
+                rows.append(result.row)
                 say("\(result.isMet ? "ok  " : "FAIL") \(result.line)")
                 if !result.isMet {
                     failed += 1
@@ -54,6 +56,7 @@ enum Chaos {
                 say("FAIL \(scenario.name)  could not be run: \(error)")
             }
         }
+        say("\n\(ScenarioResult.tableHead)\n\(rows.joined(separator: "\n"))\n")
         say("\(scenarios.count - failed) of \(scenarios.count) scenarios hold")
         return failed == 0
     }

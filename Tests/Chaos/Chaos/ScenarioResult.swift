@@ -4,6 +4,8 @@ import TestKit
 struct ScenarioResult: Sendable {
     /// The scenario's name.
     let name: String
+    /// What went wrong.
+    let summary: String
     /// What the checker found.
     let verdict: Verdict
     /// How long turns that were under way took to their answer, counted from the fault or the return; sorted.
@@ -23,6 +25,7 @@ struct ScenarioResult: Sendable {
     /// Judges a run.
     init(_ scenario: Scenario, _ run: ChaosRun, _ history: History) {
         name = scenario.name
+        summary = scenario.summary
         verdict = Checker.check(history)
         clientErrors = run.load.counters.clientErrors
         refusals = run.load.counters.refusals
@@ -54,14 +57,36 @@ struct ScenarioResult: Sendable {
             ("effects_doubled", verdict.count(.effectsDoubled)), ("charged_twice", verdict.count(.chargedTwice)),
             ("client_errors", clientErrors.values.reduce(0, +)),
         ].map { "\($0.0) \($0.1)" }.joined(separator: " ")
-        let recovery =
-            recoveries.isEmpty
-            ? "none"
-            : "p50 \(recoveries[recoveries.count / 2].text) max \(recoveries[recoveries.count - 1].text)"
-        let rates = [throughput.before, throughput.during, throughput.after].map { "\($0.tenths)" }
         let failed = verdict.count(.failed)
-        return "\(name)  \(counts) recovery \(recovery)  turns/s \(rates.joined(separator: " → "))"
+        return "\(name)  \(counts) recovery \(recovery)  turns/s \(rates)"
             + (failed > 0 ? "  failed \(failed)" : "") + (refusals > 0 ? "  refused \(refusals)" : "")
+    }
+
+    private var recovery: String {
+        guard let longest = recoveries.last else { return "none" }
+        return "p50 \(recoveries[recoveries.count / 2].text) max \(longest.text)"
+    }
+
+    private var rates: String {
+        [throughput.before, throughput.during, throughput.after].map { "\($0.tenths)" }.joined(separator: " → ")
+    }
+
+    /// The head of a table for the README.
+    static let tableHead = """
+        | scenario | what goes wrong | accepted, answered | lost, duplicated, out of order, effects doubled, charged \
+        twice | failed honestly | client errors | recovery | turns/s before → during → after |
+        |---|---|---|---|---|---|---|---|
+        """
+
+    /// The row of such a table.
+    var row: String {
+        let faults: [Verdict.Fault] = [.lost, .duplicated, .outOfOrder, .effectsDoubled, .chargedTwice]
+        let cells = [
+            "`\(name)`", summary, "\(verdict.accepted), \(verdict.answered)",
+            faults.map { "\(verdict.count($0))" }.joined(separator: ", "), "\(verdict.count(.failed))",
+            "\(clientErrors.values.reduce(0, +))", recovery, rates + (isMet ? "" : " (short)"),
+        ]
+        return "| " + cells.joined(separator: " | ") + " |"
     }
 
     /// Everything that is to be said when a bar is missed.

@@ -6,7 +6,9 @@ struct ScenarioRunner: Sendable {
     /// How large the load is.
     var size = LoadPlan.Size()
     /// How long a client waits for one answer.
-    var patience = Duration.seconds(90)
+    var patience = Duration.seconds(60)
+    /// When a run is given up; what was not sent by then is missed.
+    var limit = Duration.seconds(240)
     /// The folder that the logs of all services are kept in; nil: they go with the run.
     var logFolder: String?
     /// Breaks the evidence, so that the checker can be seen to find it.
@@ -42,7 +44,7 @@ struct ScenarioRunner: Sendable {
         try await withOwnPlatform(options) { platform in
             let run = try await ChaosRun(platform, parts, scenario, size)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await run.load.run(run.gateways, patience: patience) }
+                group.addTask { try await run.load.run(run.gateways, patience: patience, limit: limit) }
                 group.addTask { try await scenario.faults(run) }
                 try await group.waitForAll()
             }

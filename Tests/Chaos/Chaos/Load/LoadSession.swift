@@ -16,6 +16,8 @@ struct LoadSession: Sendable {
     let clock: RunClock
     /// How long it waits for one answer before it gives up.
     let patience: Duration
+    /// When the run is given up: nothing more is sent.
+    let limit: Duration
 
     private static let pauses = (first: Duration.milliseconds(50), longest: Duration.milliseconds(500))
 
@@ -34,6 +36,7 @@ struct LoadSession: Sendable {
     private func converse() async {
         var open: [String] = []
         for message in plan.messages {
+            if clock.now > limit { return }
             do {
                 try await Task.sleep(for: message.pause)
                 guard let eventID = try await send(message) else { continue }

@@ -44,7 +44,8 @@ enum GatewayScenarios {
             name: "gateway_kill.one_of_two",
             summary: "one of two gateways is killed with streams connected; clients go to the other one",
             needs: [.secondGateway],
-            bars: .init(recovery: .seconds(5)),
+            // What was committed and not yet published is published by others after PARLEY_REPUBLISH_AFTER, 5 s.
+            bars: .init(recovery: .seconds(10)),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()
@@ -54,7 +55,8 @@ enum GatewayScenarios {
         Scenario(
             name: "gateway_kill.only_one",
             summary: "the only gateway is killed with streams connected, and started again",
-            bars: .init(recovery: .seconds(5)),
+            // What was committed and not yet published is published by others after PARLEY_REPUBLISH_AFTER, 5 s.
+            bars: .init(recovery: .seconds(10)),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()
@@ -63,26 +65,52 @@ enum GatewayScenarios {
                 run.markReturn()
             }
         ),
+        rollingRestart(
+            "paced",
+            "two of each service behind a balancer are ended and started in turn, three rounds; each gets its share of "
+                + "the work before the next one ends",
+            isPaced: true
+        ),
+        rollingRestart("hasty", "the same, one right after the other", isPaced: false),
+    ]
+
+    private static func rollingRestart(_ moment: String, _ summary: String, isPaced: Bool) -> Scenario {
         Scenario(
-            name: "rolling_restart",
-            summary: "two of each service behind a balancer are ended and started one after another, three rounds",
+            name: "rolling_restart.\(moment)",
+            summary: summary,
             needs: [.secondGateway, .secondWorker, .secondExecutor, .proxy(.gateway)],
             bars: .init(clientErrors: 0),
             faults: { run in
-                try await run.reach(0.1)
+                try await run.reach(0.05)
                 run.markFault()
                 let pairs = [
                     (run.platform.gateway, run.secondGateway), (run.platform.worker, run.secondWorker),
                     (run.platform.executor, run.secondExecutor),
                 ]
                 for _ in 0..<3 {
-                    for (first, second) in pairs {
-                        try await first.restart()
-                        try await second?.restart()
+                    for service in pairs.flatMap({ [$0, $1].compactMap(\.self) }) {
+                        let shares = shareCount(service)
+                        try await service.restart()
+                        // One for each topic that the service takes work from.
+                        let topics = ["parley-worker": 2, "parley-executor": 1][service.program] ?? 0
+                        if isPaced { try await settled(service, shares + topics) }
                     }
                 }
                 run.markReturn()
             }
-        ),
-    ]
+        )
+    }
+
+    private static func settled(_ service: PlatformService, _ count: Int) async throws {
+        try await eventually(
+            "the share of \(service.program)",
+            timeout: .seconds(60),
+            interval: .milliseconds(50)
+        ) { shareCount(service) >= count }
+    }
+
+    /// How often a service was given partitions to work on.
+    private static func shareCount(_ service: PlatformService) -> Int {
+        service.log.split(separator: "\n").count { $0.contains("partitions are assigned") }
+    }
 }

@@ -52,6 +52,8 @@ enum WorkerScenarios {
             run.markFault()
             try await run.platform.worker.kill9()
             _ = try await lock
+            // The other worker cannot write the journal either before the session has gone.
+            run.markReturn()
         }
     )
 
