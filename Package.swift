@@ -130,7 +130,7 @@ let services: [Target] = [
 let benchmarks: [Target] = [
     .executableTarget(
         name: "parley-bench",
-        dependencies: ["Domain", "EventLoop", "HTTPClient", "JSON", "TestKit"],
+        dependencies: ["Domain", "EventLoop", "HTTPClient", "JSON", "Memory", "TestKit"],
         path: "Tests/Performance/Benchmark",
         swiftSettings: strict
     )
@@ -209,7 +209,7 @@ let testTargets: [Target] = [
         ]
     ),
     tests("Chaos", "ChaosTests", ["parley-chaos", "TestKit"]),
-    tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "TestKit"]),
+    tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "Memory", "TestKit"]),
     tests("Tidy", "TidyTests", []),
 ]
 

@@ -1,7 +1,7 @@
 extension StateMatcher {
     /// The blocks of a state of up to 64 symbols; in the order in which they are found.
     @inline(__always)
-    func narrowBlocks(_ found: (_ pattern: Int, _ state: Int, _ length: Int) -> Void) {
+    mutating func narrowBlocks(_ found: (_ pattern: Int, _ state: Int, _ length: Int) -> Void) {
         open.append((0, patternLength, 0, length))
         while let range = open.popLast() {
             let best = narrowRun(range.patternLow, range.patternHigh, range.stateLow, range.stateHigh)
@@ -60,7 +60,7 @@ extension StateMatcher {
     }
 
     /// The blocks of a state of any length; in the order in which they are found.
-    func wideBlocks(_ found: (_ pattern: Int, _ state: Int, _ length: Int) -> Void) {
+    mutating func wideBlocks(_ found: (_ pattern: Int, _ state: Int, _ length: Int) -> Void) {
         open.append((0, patternLength, 0, length))
         while let range = open.popLast() {
             let best = wide.run(

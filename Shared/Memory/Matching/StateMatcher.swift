@@ -7,8 +7,8 @@
 /// in the pattern, of those the one that is first in the state; then the same to the left and to the right. A run that
 /// is found cannot be made longer, so no two blocks touch, and `difflib`'s step that joins such never acts.
 ///
-/// A class because it owns its tables; it is made for one query and used by one thread.
-final class StateMatcher {
+/// It owns its tables, is made for one query and used by one thread.
+struct StateMatcher: ~Copyable {
     /// How many symbols the state has.
     let length: Int
     /// For each symbol of the node its row in `masks`; 0 for one that the state lacks.
@@ -92,7 +92,7 @@ final class StateMatcher {
     ///
     /// - Parameter pattern: The numbers of its symbols, each below the alphabet's size; the marks of events do not
     ///   matter.
-    func load(_ pattern: UnsafeBufferPointer<UInt32>) {
+    mutating func load(_ pattern: UnsafeBufferPointer<UInt32>) {
         let count = pattern.count
         if count > capacity { grow(to: count) }
         patternLength = count
@@ -108,12 +108,12 @@ final class StateMatcher {
     }
 
     /// The length of the longest common subsequence of the loaded pattern and the state.
-    func commonSubsequence() -> Int {
+    mutating func commonSubsequence() -> Int {
         isNarrow ? narrowSubsequence() : wideSubsequence()
     }
 
     /// The matching blocks in one line each: what metrics need of them.
-    func summary() -> BlockSummary {
+    mutating func summary() -> BlockSummary {
         var summary = BlockSummary()
         if isNarrow {
             narrowBlocks { summary.add(pattern: $0, state: $1, length: $2) }
@@ -124,7 +124,7 @@ final class StateMatcher {
     }
 
     /// The matching blocks, in order.
-    func blocks() -> [MatchingBlock] {
+    mutating func blocks() -> [MatchingBlock] {
         var blocks: [MatchingBlock] = []
         if isNarrow {
             narrowBlocks { blocks.append(MatchingBlock(pattern: $0, state: $1, length: $2)) }
@@ -145,12 +145,15 @@ final class StateMatcher {
         return (~vector & used).nonzeroBitCount
     }
 
-    private func wideSubsequence() -> Int {
+    private mutating func wideSubsequence() -> Int {
         let width = width
+        let masks = masks
+        let pattern = UnsafeBufferPointer(start: patternSlots, count: patternLength)
+        let length = length
         return vector.withUnsafeMutableBufferPointer { vector in
             vector.update(repeating: .max)
-            for position in 0..<patternLength where patternSlots[position] != 0 {
-                let mask = masks + Int(patternSlots[position]) * width
+            for slot in pattern where slot != 0 {
+                let mask = masks + Int(slot) * width
                 var carry: UInt64 = 0
                 for word in 0..<width {
                     let old = vector[word]
@@ -170,7 +173,7 @@ final class StateMatcher {
         }
     }
 
-    private func grow(to count: Int) {
+    private mutating func grow(to count: Int) {
         capacity = count
         patternSlots.deallocate()
         rows.deallocate()

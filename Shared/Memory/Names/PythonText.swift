@@ -158,15 +158,7 @@ package enum PythonText {
         if case .integer(let value) = number { return String(value) }
         let value = number.doubleValue
         guard value.isFinite else { return value < 0 ? "-inf" : "inf" }
-        let text = value.description
-        // Swift writes whole numbers in full up to 2^54, a little further than Python does.
-        guard value.magnitude >= 1e16, text.hasSuffix(".0") else { return text }
-        var digits = Array(text.utf8.dropLast(2))
-        let sign = digits.first == UInt8(ascii: "-") ? "-" : ""
-        if !sign.isEmpty { digits.removeFirst() }
-        let exponent = digits.count - 1
-        while digits.count > 1, digits.last == UInt8(ascii: "0") { digits.removeLast() }
-        let tail = digits.count > 1 ? "." + String(decoding: digits[1...], as: UTF8.self) : ""
-        return "\(sign)\(Character(Unicode.Scalar(digits[0])))\(tail)e+\(exponent)"
+        // Swift writes an exponent from 2^53 on; up to 10^16, where Python begins, each of these is a whole number.
+        return (0x1p53..<1e16).contains(value.magnitude) ? "\(Int64(value)).0" : value.description
     }
 }

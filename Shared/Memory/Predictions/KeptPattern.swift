@@ -4,6 +4,8 @@ struct KeptPattern {
     let segment: Int32
     /// Its number in the segment.
     let local: Int32
+    /// Its name.
+    let name: PatternName
     /// How often it was learned.
     let frequency: Int
     /// How like the state it is.
@@ -31,14 +33,18 @@ struct KeptPattern {
 struct WeightedSum {
     private static let unit = 0x1p52
 
-    private var total: UInt128 = 0
+    private var high: UInt64 = 0
+    private var low: UInt64 = 0
 
     /// The sum.
-    var value: Double { Double(total) / Self.unit }
+    var value: Double { (Double(high) * 0x1p64 + Double(low)) / Self.unit }
 
     /// Adds frequency · similarity.
     @inline(__always)
     mutating func add(_ frequency: Int, _ similarity: Double) {
-        total += UInt128(UInt64(similarity * Self.unit)) * UInt128(UInt64(frequency))
+        let product = UInt64(frequency).multipliedFullWidth(by: UInt64(similarity * Self.unit))
+        let (sum, overflow) = low.addingReportingOverflow(product.low)
+        low = sum
+        high &+= product.high &+ (overflow ? 1 : 0)
     }
 }

@@ -16,7 +16,7 @@ package struct PredictionQuery: Sendable {
     /// those beyond `max_predictions`, so that no number of a prediction depends on how many are asked for.
     package func run() -> PredictionEnsemble {
         guard !numbers.isEmpty, snapshot.patternTotal > 0 else { return .empty }
-        let run = PredictionRun(self)
+        var run = PredictionRun(self)
         run.collect()
         guard !run.kept.isEmpty else { return .empty }
         return run.ensemble()

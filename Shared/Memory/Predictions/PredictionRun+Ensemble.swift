@@ -1,23 +1,23 @@
 extension PredictionRun {
     /// Ranks what was kept, and makes predictions of the best.
-    func ensemble() -> PredictionEnsemble {
+    mutating func ensemble() -> PredictionEnsemble {
         let limit = query.configuration.maxPredictions
-        let names = kept.indices.map { position in
-            query.snapshot.segments[Int(kept[position].segment)].names[Int(kept[position].local)]
-        }
+        sums = EnsembleSums(frequency: Double(frequencySum), strength: strengthSum.value, futures: futures)
         var ranking = TopRanking(limit: limit)
         for position in kept.indices {
-            ranking.offer(rank(kept[position]), names[position], position)
+            ranking.offer(rank(kept[position]), kept[position].name, position)
         }
+        var best: [Prediction] = []
+        for position in ranking.sorted() { best.append(prediction(kept[position])) }
         return PredictionEnsemble(
-            predictions: ranking.sorted().map { prediction(kept[$0]) },
+            predictions: best,
             futurePotentials: futurePotentials(limit: limit),
             keptCount: kept.count
         )
     }
 
     /// The number that orders a pattern.
-    private func rank(_ pattern: KeptPattern) -> Double {
+    private mutating func rank(_ pattern: KeptPattern) -> Double {
         let field = query.configuration.rankSortAlgorithm
         switch field {
         case .frequency: return Double(pattern.frequency)
@@ -38,24 +38,19 @@ extension PredictionRun {
             let words = query.snapshot.segments[Int(future.segment)].words
             return FuturePotential(
                 future: events(words[future.range]),
-                aggregatePotential: aggregatePotential(of: number),
+                aggregatePotential: sums.futurePotentials[number],
                 supportingPatterns: future.count,
                 totalWeightedFrequency: future.weight.value
             )
         }
     }
 
-    private func aggregatePotential(of number: Int) -> Double {
-        let total = futures.total.value
-        return total > 0 ? futures.futures[number].weight.value / total : 0
-    }
-
     /// The numbers of a pattern; `withText` also those that need another look at the present's symbols.
-    private func metrics(_ pattern: KeptPattern, withText: Bool) -> PredictionMetrics {
+    private mutating func metrics(_ pattern: KeptPattern, withText: Bool) -> PredictionMetrics {
         var metrics = PredictionMetrics()
         let matches = Double(pattern.matches)
         let noise = Double(query.numbers.count) - matches
-        let share = Double(pattern.frequency) / Double(frequencySum)
+        let share = Double(pattern.frequency) / sums.frequency
         metrics.similarity = pattern.similarity
         metrics.evidence = matches / Double(pattern.length)
         metrics.confidence = matches / Double(pattern.presentEnd - pattern.presentStart)
@@ -69,10 +64,10 @@ extension PredictionRun {
         metrics.weightedStrength = pattern.similarity * share
         metrics.bayesianPrior = share
         metrics.bayesianLikelihood = pattern.similarity
-        let strength = strengthSum.value
-        metrics.bayesianPosterior = strength > 0 ? pattern.similarity * Double(pattern.frequency) / strength : 0
+        metrics.bayesianPosterior =
+            sums.strength > 0 ? pattern.similarity * Double(pattern.frequency) / sums.strength : 0
         if pattern.future >= 0 {
-            let potential = aggregatePotential(of: Int(pattern.future))
+            let potential = sums.futurePotentials[Int(pattern.future)]
             metrics.predictiveInformation = potential > 0 ? metrics.weightedStrength / potential : 0
         }
         if withText { addTextMetrics(of: pattern, to: &metrics) }
@@ -80,7 +75,7 @@ extension PredictionRun {
     }
 
     /// Entropies, tf-idf, confluence and the numbers weighed by affinity.
-    private func addTextMetrics(of pattern: KeptPattern, to metrics: inout PredictionMetrics) {
+    private mutating func addTextMetrics(of pattern: KeptPattern, to metrics: inout PredictionMetrics) {
         let snapshot = query.snapshot
         let segment = snapshot.segments[Int(pattern.segment)]
         let range = segment.range(of: Int(pattern.local))
@@ -102,17 +97,15 @@ extension PredictionRun {
         }
     }
 
-    private func affinityMetrics(
+    private mutating func affinityMetrics(
         _ pattern: ArraySlice<UInt32>,
         _ present: ArraySlice<UInt32>,
         _ emotive: String
     )
         -> AffinityMetrics
     {
-        let blocks = pattern.withUnsafeBufferPointer { pattern in
-            matcher.load(pattern)
-            return matcher.blocks()
-        }
+        pattern.withUnsafeBufferPointer { matcher.load($0) }
+        let blocks = matcher.blocks()
         let matches = blocks.flatMap { query.numbers[$0.state..<$0.state + $0.length] }
         let matched = weight(matches, emotive)
         let state = weight(query.numbers, emotive)
@@ -145,15 +138,13 @@ extension PredictionRun {
         return events
     }
 
-    private func prediction(_ pattern: KeptPattern) -> Prediction {
+    private mutating func prediction(_ pattern: KeptPattern) -> Prediction {
         let segment = query.snapshot.segments[Int(pattern.segment)]
         let local = Int(pattern.local)
         let range = segment.range(of: local)
         let words = segment.words[range]
-        let blocks = words.withUnsafeBufferPointer { words in
-            matcher.load(words)
-            return matcher.blocks()
-        }
+        words.withUnsafeBufferPointer { matcher.load($0) }
+        let blocks = matcher.blocks()
         let flat = query.state.flatMap(\.self)
         let positions = blocks.flatMap { $0.state..<$0.state + $0.length }
         let matched = Set(positions.map { query.numbers[$0] })
@@ -208,5 +199,26 @@ extension PredictionRun {
             if let best { anomalies.append(best) }
         }
         return anomalies
+    }
+}
+
+/// What all numbers of an ensemble are divided by.
+struct EnsembleSums {
+    /// Σ_E f.
+    var frequency = 0.0
+    /// Σ_E f · similarity.
+    var strength = 0.0
+    /// For each future its share of Σ f · similarity over the predictions with a future.
+    var futurePotentials: [Double] = []
+
+    /// Sums of nothing.
+    init() {}
+
+    /// Divides once what many predictions need.
+    init(frequency: Double, strength: Double, futures: FutureTable) {
+        self.frequency = frequency
+        self.strength = strength
+        let total = futures.total.value
+        futurePotentials = futures.futures.map { total > 0 ? $0.weight.value / total : 0 }
     }
 }

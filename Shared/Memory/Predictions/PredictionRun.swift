@@ -2,10 +2,10 @@ import JSON
 
 /// One run of a query: finds the patterns to keep, then ranks them and makes texts of the best.
 ///
-/// A class because it owns tables that are written for each pattern; one thread uses it.
-final class PredictionRun {
+/// It owns tables that are written for each pattern; one thread uses it.
+struct PredictionRun: ~Copyable {
     let query: PredictionQuery
-    let matcher: StateMatcher
+    var matcher: StateMatcher
     let bound: RecallBound
     /// E: the patterns that reached the recall threshold.
     private(set) var kept: [KeptPattern] = []
@@ -15,30 +15,40 @@ final class PredictionRun {
     private(set) var frequencySum = 0
     /// Σ_E f · similarity.
     private(set) var strengthSum = WeightedSum()
+    /// What numbers are divided by; set when all patterns are collected.
+    var sums = EnsembleSums()
     /// How often each symbol was seen in the present at hand; all 0 between patterns.
     private let seen: UnsafeMutablePointer<UInt32>
     private var text: IndelSimilarity
     private let distinctState: Int
+    private let patternCounts: [UInt32]
+    private let usesTokens: Bool
+    private let needsMatch: Bool
+    private let hasFilters: Bool
 
     /// Makes the tables of a query.
     init(_ query: PredictionQuery) {
         self.query = query
-        let alphabet = query.snapshot.patternCounts.count
+        let configuration = query.configuration
+        patternCounts = query.snapshot.patternCounts
+        usesTokens = configuration.useTokenMatching
+        needsMatch = configuration.recallThreshold > 0
+        hasFilters = !configuration.filterPipeline.isEmpty
+        let alphabet = patternCounts.count
         matcher = StateMatcher(state: query.numbers, alphabet: alphabet)
-        bound = RecallBound(threshold: query.configuration.recallThreshold, stateLength: query.numbers.count)
+        bound = RecallBound(threshold: configuration.recallThreshold, stateLength: query.numbers.count)
         seen = .allocate(capacity: alphabet + 1)
         seen.initialize(repeating: 0, count: alphabet + 1)
-        text = IndelSimilarity(joining: query.configuration.useTokenMatching ? [] : query.state.flatMap(\.self))
+        text = IndelSimilarity(joining: configuration.useTokenMatching ? [] : query.state.flatMap(\.self))
         distinctState = Set(query.state.joined().map(ExactText.init)).count
     }
 
     deinit { seen.deallocate() }
 
     /// Matches all patterns that can be kept.
-    func collect() {
+    mutating func collect() {
         let overlaps = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: PatternSegment.capacity)
         defer { overlaps.deallocate() }
-        let needsMatch = query.configuration.recallThreshold > 0
         for (number, segment) in query.snapshot.segments.enumerated() {
             segment.words.withUnsafeBufferPointer { words in
                 if needsMatch, let postings = segment.postings {
@@ -59,7 +69,7 @@ final class PredictionRun {
     /// Keeps a pattern if it reaches the threshold; `mayShare` is an upper bound of the symbols that it has in common
     /// with the state.
     @inline(__always)
-    private func consider(
+    private mutating func consider(
         _ number: Int,
         _ segment: PatternSegment,
         _ local: Int,
@@ -67,15 +77,14 @@ final class PredictionRun {
         mayShare: Int
     ) {
         let range = segment.range(of: local)
-        let usesTokens = query.configuration.useTokenMatching
         let least =
-            usesTokens ? bound.least(patternLength: range.count) : query.configuration.recallThreshold > 0 ? 1 : 0
+            usesTokens ? bound.least(patternLength: range.count) : needsMatch ? 1 : 0
         guard mayShare >= least else { return }
         let pattern = UnsafeBufferPointer(rebasing: words[range])
         matcher.load(pattern)
         let common = matcher.commonSubsequence()
         guard common >= least else { return }
-        guard query.configuration.filterPipeline.isEmpty || passesFilters(pattern) else { return }
+        guard !hasFilters || passesFilters(pattern) else { return }
         let similarity: Double
         if usesTokens {
             similarity = bound.similarity(common: common, patternLength: range.count)
@@ -87,7 +96,7 @@ final class PredictionRun {
     }
 
     @inline(__always)
-    private func keep(
+    private mutating func keep(
         _ number: Int,
         _ segment: PatternSegment,
         _ local: Int,
@@ -102,6 +111,7 @@ final class PredictionRun {
         if present.end < pattern.count {
             let start = Int(segment.starts[local])
             let range = (start + present.end)..<(start + pattern.count)
+            let segments = query.snapshot.segments
             future = futures.add(
                 hash: FutureTable.hash(words, range),
                 segment: number,
@@ -110,7 +120,7 @@ final class PredictionRun {
                 frequency: frequency,
                 similarity: similarity
             ) { other in
-                let others = query.snapshot.segments[Int(other.segment)].words
+                let others = segments[Int(other.segment)].words
                 return zip(range, other.range).allSatisfy { words[$0] == others[$1] }
             }
         }
@@ -120,6 +130,7 @@ final class PredictionRun {
             KeptPattern(
                 segment: Int32(number),
                 local: Int32(local),
+                name: segment.names[local],
                 frequency: frequency,
                 similarity: similarity,
                 matches: Int32(summary.matches),
@@ -140,7 +151,6 @@ final class PredictionRun {
     /// exactly 0 where both are the same.
     @inline(__always)
     private func distance(_ pattern: UnsafeBufferPointer<UInt32>, _ present: PresentRange) -> Double {
-        let patternCounts = query.snapshot.patternCounts
         var presentSquare = 0.0
         var stateSquare = 0.0
         var product = 0.0

@@ -3,7 +3,7 @@ import TestKit
 
 /// `make bench`: what the platform does on this machine, each number beside one that was measured in the same run.
 ///
-/// Arguments choose parts of it: `accept`, `turns`, `validation`.
+/// Arguments choose parts of it: `accept`, `turns`, `validation`, `memory`.
 @main
 enum Benchmark {
     static func main() async {
@@ -13,6 +13,7 @@ enum Benchmark {
             if chosen.isEmpty || chosen.contains("accept") { try await AcceptBenchmark.run(&report) }
             if chosen.isEmpty || chosen.contains("turns") { try await TurnBenchmark.run(&report) }
             if chosen.isEmpty || chosen.contains("validation") { try ValidationBenchmark.run(&report) }
+            if chosen.isEmpty || chosen.contains("memory") { try MemoryBenchmark.run(&report) }
             report.printSummary()
             exit(report.isAllMet ? 0 : 1)
         } catch {

@@ -16,7 +16,7 @@ struct MatchingPropertyTests {
         for round in 0..<5_000 {
             let alphabet = [2, 3, 5, 12][round % 4] as UInt32
             let state = Self.symbols(&random, Int(random.next() % 9), of: alphabet)
-            let matcher = StateMatcher(state: state, alphabet: Int(alphabet))
+            var matcher = StateMatcher(state: state, alphabet: Int(alphabet))
             for _ in 0..<20 {
                 let pattern = Self.symbols(&random, Int(random.next() % 9), of: alphabet)
                 pattern.withUnsafeBufferPointer { matcher.load($0) }
@@ -36,7 +36,7 @@ struct MatchingPropertyTests {
         var random = SeededRandom(seed: SeededRandom.seed &+ UInt64(length))
         for alphabet in [2, 4, 30] as [UInt32] {
             let state = Self.symbols(&random, length, of: alphabet)
-            let matcher = StateMatcher(state: state, alphabet: Int(alphabet))
+            var matcher = StateMatcher(state: state, alphabet: Int(alphabet))
             for patternLength in [0, 1, 7, 40] {
                 let pattern = Self.symbols(&random, patternLength, of: alphabet)
                 pattern.withUnsafeBufferPointer { matcher.load($0) }
@@ -52,7 +52,7 @@ struct MatchingPropertyTests {
         for _ in 0..<2_000 {
             let state = Self.symbols(&random, 1 + Int(random.next() % 12), of: 3)
             let pattern = Self.symbols(&random, Int(random.next() % 12), of: 3)
-            let matcher = StateMatcher(state: state, alphabet: 3)
+            var matcher = StateMatcher(state: state, alphabet: 3)
             pattern.withUnsafeBufferPointer { matcher.load($0) }
             for (position, symbol) in pattern.enumerated() {
                 matcher.patternSlots[position] = matcher.slots[Int(symbol)]

@@ -16,7 +16,8 @@ enum MatchingReference {
         return row[state.count]
     }
 
-    /// `difflib.SequenceMatcher(a=pattern, b=state, autojunk=False).get_matching_blocks()` without the last, empty block.
+    /// `difflib.SequenceMatcher(a=pattern, b=state, autojunk=False).get_matching_blocks()` without the last, empty
+    /// block.
     static func blocks(_ pattern: [UInt32], _ state: [UInt32]) -> [MatchingBlock] {
         blocks(pattern, 0..<pattern.count, state, 0..<state.count)
     }

@@ -121,7 +121,8 @@ struct MatchingTests {
         #expect(isClose(IndelSimilarity.ratio(right, left), expected))
     }
 
-    /// "a b c" and "a c" have "a c" in common: 1 − (5 + 3 − 2 · 3) / 8 = 0.75, where symbols would give 2 · 2 / 5 = 0.8.
+    /// "a b c" and "a c" have "a c" in common: 1 − (5 + 3 − 2 · 3) / 8 = 0.75, where symbols would give 2 · 2 / 5 =
+    /// 0.8.
     @Test func withoutTokenMatchingCharactersCount() throws {
         var node = try Node(["a|b|c": 1])
         node.configuration.useTokenMatching = false

@@ -14,7 +14,8 @@ struct MetricsTests {
     enum Fixture: Sendable {
         /// Patterns a|b|c once, a|b|d three times, x|y once; state a|b.
         ///
-        /// N = 3, 6 symbols, P(a) = P(b) = 2/3, the others 1/3. Kept are the first two, both with 2 · 2 / 5 = 0.8; Σf = 4.
+        /// N = 3, 6 symbols, P(a) = P(b) = 2/3, the others 1/3. Kept are the first two, both with 2 · 2 / 5 = 0.8; Σf =
+        /// 4.
         case twoFutures
         /// Patterns ab|c twice, a|d once, e|f once; state a|x|c, x unknown.
         ///
