@@ -69,13 +69,13 @@ let sharedModules: [Target] = [
     shared("HTTPServer", ["EventLoop", "CSystem", "OpenSSL", "Observability"]),
     shared("HTTPClient", ["CCurl"]),
     shared("EventBus", ["CRdkafka", "CSystem", "Observability", "Lifecycle"]),
-    shared("Postgres", ["CPostgres", "EventLoop", "Observability"]),
-    shared("Redis", ["CHiredis", "EventLoop", "Observability"]),
+    shared("Postgres", ["CPostgres", "EventLoop", "Observability", "Resilience"]),
+    shared("Redis", ["CHiredis", "EventLoop", "Observability", "Resilience"]),
     shared("Domain", ["CSchemas", "JSON", "JSONSchema", "Observability"]),
     shared("Store", ["Postgres", "Domain", "JSON", "Observability"]),
     shared("Budget", ["Redis", "Postgres", "Observability"]),
     shared("Policy", ["CSystem", "JSON", "HTTPClient", "Observability"]),
-    shared("Models", ["HTTPClient", "JSON", "Observability"]),
+    shared("Models", ["HTTPClient", "JSON", "Observability", "Resilience"]),
     shared("Tools", ["HTTPClient", "JSON", "JSONSchema"]),
     shared("Memory", ["JSON", "OpenSSL"]),
     shared("MemoryStore", ["Memory", "Store", "Postgres", "Domain", "EventLoop", "JSON", "Observability"]),
@@ -105,7 +105,8 @@ let services: [Target] = [
         [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer",
             "HTTPClient",
-            "EventBus", "Postgres", "Redis", "Domain", "ServiceKit", "Store", "Budget", "Policy", "Models", "Tools",
+            "EventBus", "Postgres", "Redis", "Resilience", "Domain", "ServiceKit", "Store", "Budget", "Policy",
+            "Models", "Tools",
         ]
     ),
     service(
@@ -165,7 +166,7 @@ let testTargets: [Target] = [
     tests("Unit", "DomainTests", ["Domain", "JSON", "JSONSchema"]),
     tests("Unit", "BudgetTests", ["Budget"]),
     tests("Unit", "PolicyTests", ["Policy", "JSON", "Observability", "TestKit"]),
-    tests("Unit", "ModelsTests", ["Models", "JSON", "TestKit"]),
+    tests("Unit", "ModelsTests", ["Models", "JSON", "Observability", "Resilience", "TestKit"]),
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema", "TestKit"]),
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "GatewayTests", ["parley-gateway", "Domain", "HTTPServer", "JSON", "TestKit"]),
@@ -186,7 +187,7 @@ let testTargets: [Target] = [
         ["Budget", "Redis", "Postgres", "TestKit", "Observability"]
     ),
     tests("Integration", "PolicyIntegrationTests", ["Policy", "HTTPClient", "TestKit", "JSON", "Observability"]),
-    tests("Integration", "ModelsIntegrationTests", ["Models", "HTTPClient", "TestKit", "JSON"]),
+    tests("Integration", "ModelsIntegrationTests", ["Models", "HTTPClient", "TestKit", "JSON", "Resilience"]),
     tests("Integration", "StoreIntegrationTests", ["Store", "Postgres", "Domain", "TestKit", "JSON", "Observability"]),
     tests(
         "Integration",

@@ -38,8 +38,50 @@ extension WorkerConfiguration {
             help: "times that a turn is begun, after its worker was lost, before it fails"
         )
         tools = ToolSettings(environment: &environment, runsTools: false)
+        turnDeadline = environment.duration(
+            "PARLEY_TURN_DEADLINE",
+            default: .seconds(300),
+            in: .seconds(1) ... .seconds(3600),
+            help: "the longest time for a turn's work in one go, all tries of the model included"
+        )
         policy = PolicySettings(environment: &environment)
         model = Self.model(&environment)
+        fallbackModel = Self.fallback(like: model, &environment)
+    }
+
+    /// The second profile, with the first one's times.
+    private static func fallback(
+        like model: ModelProfile,
+        _ environment: inout EnvironmentReader
+    ) -> ModelProfile? {
+        let url = environment.optionalURL(
+            "PARLEY_MODEL_FALLBACK_BASE_URL",
+            help: "OpenAI-compatible endpoint that is asked when the first does not answer"
+        )
+        let name = environment.optionalString(
+            "PARLEY_MODEL_FALLBACK_NAME",
+            help: "the fallback endpoint's name of the model"
+        )
+        let key = environment.optionalSecret("PARLEY_MODEL_FALLBACK_API_KEY", help: "key for the fallback endpoint")
+        guard let url else { return nil }
+        guard let name else {
+            environment.fail(
+                "PARLEY_MODEL_FALLBACK_NAME",
+                .missing,
+                "is required with PARLEY_MODEL_FALLBACK_BASE_URL: it names the model"
+            )
+            return nil
+        }
+        var profile = ModelProfile(
+            name: "fallback",
+            provider: .openai,
+            baseURL: url.description,
+            model: name,
+            apiKey: key.map { ModelAPIKey($0.revealed) }
+        )
+        profile.timeout = model.timeout
+        profile.idleTimeout = model.idleTimeout
+        return profile
     }
 
     private static func model(_ environment: inout EnvironmentReader) -> ModelProfile {

@@ -28,8 +28,15 @@ struct WorkerConfiguration: Sendable {
     ///
     /// Default 10.
     var attemptsMax: Int
+    /// How long a turn may work in one go, all tries of the model included; the time that it waits for tools does not
+    /// count.
+    ///
+    /// Default 5 min.
+    var turnDeadline: Duration
     /// The model.
     var model: ModelProfile
+    /// The model that answers when the first does not; nil: none.
+    var fallbackModel: ModelProfile?
     /// The tools that models are offered.
     var tools: ToolSettings
     /// Where policies are decided.

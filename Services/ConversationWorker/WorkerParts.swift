@@ -24,7 +24,6 @@ struct WorkerParts {
         let messages = MessageStore(database: runtime.database, configuration: store, mayRepeat: true)
         let metrics = WorkerMetrics(runtime.metrics)
         let slots = TurnSlots(count: configuration.turnsMax)
-        let client = try HTTPClientPool()
         let runner = TurnRunner(
             turns: turns,
             contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
@@ -32,14 +31,15 @@ struct WorkerParts {
             tools: try configuration.tools.offered(),
             policy: try configuration.policy.engine(logger: runtime.logger, metrics: runtime.metrics),
             budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
-            model: try ModelProviderFactory(client: client).provider(for: configuration.model),
+            model: try Self.model(configuration, runtime),
             profile: configuration.model,
             producer: runtime.producer,
             publisher: runtime.publisher,
             metrics: metrics,
             logger: runtime.logger,
             toolRoundsMax: configuration.toolRoundsMax,
-            attemptsMax: configuration.attemptsMax
+            attemptsMax: configuration.attemptsMax,
+            deadline: configuration.turnDeadline
         )
         let scheduler = TurnScheduler(
             runner: runner,
@@ -76,6 +76,18 @@ struct WorkerParts {
             await inbound.shutdown()
             slots.close()
         }
+    }
+
+    private static func model(_ configuration: WorkerConfiguration, _ runtime: ServiceRuntime) throws -> ModelCaller {
+        let factory = ModelProviderFactory(client: try HTTPClientPool())
+        return ModelCaller(
+            try factory.candidate(for: configuration.model, breakers: runtime.breakers),
+            fallback: try configuration.fallbackModel.map {
+                try factory.candidate(for: $0, breakers: runtime.breakers)
+            },
+            metrics: runtime.metrics,
+            logger: runtime.logger
+        )
     }
 
     private static func inbound(

@@ -6,7 +6,8 @@ package struct StreamEvent: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         /// A turn began.
         case turnStarted = "turn.started"
-        /// A turn began again after its worker was lost; text of the attempt before is void.
+        /// A turn began again, after its worker was lost or the model's answer was cut off; text of the attempt before
+        /// is void.
         case turnRestarted = "turn.restarted"
         /// New text of the answer.
         case delta

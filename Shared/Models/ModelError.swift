@@ -31,6 +31,8 @@ package struct ModelError: Error, Sendable, Equatable, CustomStringConvertible, 
         case responseTooLarge
         /// The profile cannot be used as it is.
         case configuration
+        /// This process makes as many calls as it may; nothing was sent.
+        case overloaded
         /// The client was shut down.
         case shutDown
     }
@@ -71,9 +73,8 @@ package struct ModelError: Error, Sendable, Equatable, CustomStringConvertible, 
     /// Whether the same call may succeed if it is made again later.
     package var isRetriable: Bool {
         switch code {
-        case .connectFailed, .timedOut, .rateLimited, .unavailable, .incomplete: true
-        case .cancelled, .unauthorized, .invalidRequest, .contextTooLong, .malformedResponse, .responseTooLarge,
-            .configuration, .shutDown:
+        case .connectFailed, .timedOut, .rateLimited, .unavailable, .incomplete, .malformedResponse, .overloaded: true
+        case .cancelled, .unauthorized, .invalidRequest, .contextTooLong, .responseTooLarge, .configuration, .shutDown:
             false
         }
     }

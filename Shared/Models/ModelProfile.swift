@@ -1,4 +1,5 @@
 import JSON
+package import Resilience
 
 /// A key for a provider, which no description, log line or dump shows.
 package struct ModelAPIKey: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible,
@@ -73,7 +74,7 @@ package struct ModelProfile: Sendable, Equatable {
     /// The longest silence within a try.
     package var idleTimeout: Duration = .seconds(60)
     /// When and how often a failed try is repeated.
-    package var retries = ModelRetryPolicy()
+    package var retries = RetryPolicy()
     /// The longest answer of the provider on the wire, in bytes.
     package var responseBytesMax = 8 << 20
     /// What it costs, if that is known.

@@ -1,7 +1,7 @@
 /// Something that answers like a language model.
 ///
-/// A call runs in the caller's task: cancelling that task ends it, and it starts no tasks of its own. Wrappers
-/// (fallback, recording, breakers that span instances) are providers that hold a provider.
+/// A call runs in the caller's task: cancelling that task ends it, and it starts no tasks of its own. A provider asks
+/// once; ``ModelCaller`` repeats tries and has a fallback. Wrappers (recording) are providers that hold a provider.
 package protocol ModelProvider: Sendable {
     /// Asks the model and waits for the complete answer.
     ///
@@ -10,7 +10,7 @@ package protocol ModelProvider: Sendable {
     ///   - onDelta: gets the text piece by piece as it comes, never empty; together the pieces are the answer's `text`.
     ///     The next piece waits until it returns. After an error what it got is void.
     /// - Returns: the answer; only ever a complete one.
-    /// - Throws: `ModelError`. A call that has given out a piece is not tried again by itself.
+    /// - Throws: `ModelError`.
     func complete(
         _ request: ModelRequest,
         onDelta: @Sendable (String) async -> Void
@@ -22,22 +22,4 @@ extension ModelProvider {
     package func complete(_ request: ModelRequest) async throws(ModelError) -> ModelResponse {
         try await complete(request, onDelta: { _ in })
     }
-}
-
-/// Stands before every try of a provider: the place for a circuit breaker or a limit of calls in flight.
-package protocol ModelCallGate: Sendable {
-    /// Lets a try begin, or throws why not: then the call fails with that, and `end` is not called.
-    func begin() throws(ModelError)
-    /// Notes how the try that began has ended; nil: well.
-    func end(_ error: ModelError?)
-}
-
-/// A gate that is always open.
-package struct OpenModelCallGate: ModelCallGate {
-    /// Makes the gate.
-    package init() {}
-    /// Lets every try begin.
-    package func begin() throws(ModelError) {}
-    /// Notes nothing.
-    package func end(_ error: ModelError?) {}
 }

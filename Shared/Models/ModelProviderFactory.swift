@@ -1,4 +1,5 @@
 package import HTTPClient
+package import Resilience
 
 /// Makes providers for profiles.
 package struct ModelProviderFactory: Sendable {
@@ -12,13 +13,24 @@ package struct ModelProviderFactory: Sendable {
     /// The provider that the profile names.
     ///
     /// - Throws: `configuration` if the profile cannot be used.
-    package func provider(
-        for profile: ModelProfile,
-        gate: any ModelCallGate = OpenModelCallGate()
-    ) throws(ModelError) -> any ModelProvider {
+    package func provider(for profile: ModelProfile) throws(ModelError) -> any ModelProvider {
         switch profile.provider {
-        case .openai: try OpenAIProvider(profile: profile, client: client, gate: gate)
+        case .openai: try OpenAIProvider(profile: profile, client: client)
         case .local: LocalPlannerProvider()
         }
+    }
+
+    /// The profile's provider with its breaker, `model:` and the profile's name.
+    ///
+    /// - Throws: `configuration` if the profile cannot be used.
+    package func candidate(
+        for profile: ModelProfile,
+        breakers: CircuitBreakerRegistry
+    ) throws(ModelError) -> ModelCandidate {
+        ModelCandidate(
+            profile: profile,
+            provider: try provider(for: profile),
+            breaker: breakers.breaker("model:\(profile.name)")
+        )
     }
 }

@@ -1,9 +1,11 @@
+package import Resilience
+
 /// What went wrong with a database call.
 ///
 /// `description` is safe to log and to return to an operator: it holds the code, the SQLSTATE and what to do, never
 /// values, SQL text or the server's message (which may quote a row). Those are in `debugDescription`, for tests and
 /// local debugging only.
-package struct PostgresError: Error, Sendable, Equatable {
+package struct PostgresError: DependencyError, Sendable, Equatable {
     /// The kind of failure.
     package enum Code: Sendable, Hashable {
         /// No connection could be made, or it was lost while the call ran; whether the call took effect is unknown.
@@ -20,6 +22,8 @@ package struct PostgresError: Error, Sendable, Equatable {
         case decoding
         /// A parameter or a name cannot be sent, for example text with a NUL byte.
         case invalidParameter
+        /// The server failed repeatedly, so it was not asked: nothing was sent.
+        case unavailable
         /// The client was closed.
         case closed
         /// The queue of a group commit is full.
@@ -73,7 +77,7 @@ package struct PostgresError: Error, Sendable, Equatable {
     /// After a lost connection the first call may have taken effect: retry only what is idempotent.
     package var isRetriable: Bool {
         switch code {
-        case .connection, .timeout, .poolTimeout, .poolExhausted, .overloaded:
+        case .connection, .timeout, .poolTimeout, .poolExhausted, .overloaded, .unavailable:
             true
         case .server(let state):
             state.hasPrefix("08") || state.hasPrefix("57P0")
@@ -83,10 +87,29 @@ package struct PostgresError: Error, Sendable, Equatable {
         }
     }
 
+    /// What it says about the server: that it answers, unless there was no connection or no answer in time.
+    ///
+    /// A full pool says nothing about the server.
+    package var outcome: CircuitBreakerStateMachine.Outcome {
+        switch code {
+        case .connection, .timeout:
+            .failure
+        case .poolTimeout, .poolExhausted, .overloaded, .closed, .migration, .unavailable:
+            .unknown
+        case .decoding, .invalidParameter:
+            .success
+        case .server(let state):
+            state.hasPrefix("08") || state.hasPrefix("57P0") || state == "53300" ? .failure : .success
+        }
+    }
+
+    /// Whether the call may be made again, which ``isRetriable`` tells; only what is idempotent should be.
+    package var verdict: Retrier.Verdict { isRetriable ? .again() : .giveUp }
+
     /// Whether the connection, not the statement, is at fault: nothing that was sent is to blame.
     package var isConnectionFailure: Bool {
         switch code {
-        case .connection, .timeout, .poolTimeout, .poolExhausted, .closed, .overloaded:
+        case .connection, .timeout, .poolTimeout, .poolExhausted, .closed, .overloaded, .unavailable:
             true
         case .server(let state):
             state.hasPrefix("08") || state.hasPrefix("57P0") || state == "53300"

@@ -30,13 +30,13 @@ package struct ClaimedTurn: Sendable {
     /// The persona that is spoken to.
     package let personaID: String?
     /// Which attempt this is, from 1.
-    package let attempt: Int
+    package private(set) var attempt: Int
     /// The lease's epoch; a write under an older one is refused.
     package let epoch: Int64
     /// Where the turn's next event stands in the stream.
-    package let streamNext: Int64
+    package private(set) var streamNext: Int64
     /// The number of the turn's next delta.
-    package let deltaNext: Int
+    package private(set) var deltaNext: Int
     /// Tokens used so far.
     package let usage: TokenUsage
     /// The trace that the message belongs to.
@@ -63,6 +63,15 @@ package struct ClaimedTurn: Sendable {
         deltaNext = 0
         usage = TokenUsage()
         traceparent = nil
+    }
+
+    /// The same turn with another attempt, whose stream begins anew.
+    package func restarted(attempt: Int) -> ClaimedTurn {
+        var turn = self
+        turn.attempt = attempt
+        turn.streamNext = StreamPosition.firstIndex(ofAttempt: attempt)
+        turn.deltaNext = 0
+        return turn
     }
 
     init(row: PostgresRow, isResumed: Bool = false) throws {

@@ -114,6 +114,21 @@ package final class TurnStore: Sendable {
         try await completions.submit(completion)
     }
 
+    /// Begins another attempt at a turn under the same lease: text that clients have seen is void.
+    ///
+    /// The number is durable before anything of the attempt is shown, so that a successor never takes it again.
+    /// - Returns: The turn with its new attempt.
+    /// - Throws: `StoreError` of code `fenced` when the lease is gone; `PostgresError`.
+    package func restart(_ turn: ClaimedTurn) async throws -> ClaimedTurn {
+        let key = turn.key
+        let results = try await database.batch(
+            settings: TenantScope.settings([key.tenantID]),
+            [(TurnSQL.restart, [.text(key.tenantID), .text(key.turnID), .text(key.sessionID), .int(turn.epoch)])]
+        )
+        guard let row = results[0].rows.first else { throw StoreError.fenced }
+        return turn.restarted(attempt: try row.int("attempt"))
+    }
+
     /// What came of a heartbeat.
     package struct HeartbeatOutcome: Sendable {
         /// The turns whose leases were prolonged; one that is being written just now is missing.

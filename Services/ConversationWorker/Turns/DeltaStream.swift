@@ -24,22 +24,34 @@ final class DeltaStream: Sendable {
     static let bytesMax = 80
 
     private struct State {
+        var turn: ClaimedTurn
         var counters: DeltaCounters
         var text = ""
         var hasSent = false
         var lastSent: ContinuousClock.Instant
     }
 
-    private let turn: ClaimedTurn
     private let producer: BusProducer
     private let state: Mutex<State>
 
     /// Makes a stream for one model call.
     init(turn: ClaimedTurn, counters: DeltaCounters, producer: BusProducer) {
-        self.turn = turn
         self.producer = producer
-        state = Mutex(State(counters: counters, lastSent: .now))
+        state = Mutex(State(turn: turn, counters: counters, lastSent: .now))
     }
+
+    /// Begins another attempt: what waits is void, and clients are told that what they got is too.
+    func restart(as turn: ClaimedTurn) {
+        let opening = StreamPosition(turn: turn.seq, index: turn.streamNext)
+        state.withLock { state in
+            let counters = DeltaCounters(streamNext: turn.streamNext + 1, deltaNext: turn.deltaNext)
+            state = State(turn: turn, counters: counters, lastSent: .now)
+        }
+        producer.publishBuffered(.opening(of: turn, at: opening))
+    }
+
+    /// The turn with the attempt that runs.
+    var turn: ClaimedTurn { state.withLock(\.turn) }
 
     /// Takes a new piece.
     func append(_ text: String) {
@@ -74,6 +86,7 @@ final class DeltaStream: Sendable {
     var counters: DeltaCounters { state.withLock(\.counters) }
 
     private func take(_ state: inout State) -> OutgoingRecord {
+        let turn = state.turn
         let delta = ConversationDelta(
             sessionID: turn.key.sessionID,
             turnID: turn.key.turnID,

@@ -5,7 +5,7 @@ import JSON
 import Models
 import Observability
 import Policy
-import Postgres
+import Resilience
 import ServiceKit
 import Store
 import Tools
@@ -26,9 +26,9 @@ struct TurnRunner: Sendable {
     let policy: any PolicyEngine
     /// Who may use how many tokens.
     let budget: BudgetManager
-    /// The model.
-    let model: any ModelProvider
-    /// The model's name in journal and metrics.
+    /// The model, with its fallback.
+    let model: ModelCaller
+    /// The profile that policies are asked about.
     let profile: ModelProfile
     /// For deltas and notices.
     let producer: BusProducer
@@ -42,6 +42,8 @@ struct TurnRunner: Sendable {
     let toolRoundsMax: Int
     /// How often a turn is begun again after its worker was lost, before it is given up.
     let attemptsMax: Int
+    /// How long a turn may work in one go, without the time that it waits for tools.
+    let deadline: Duration
 
     /// How a run of a turn came out.
     enum Result {
@@ -64,7 +66,7 @@ struct TurnRunner: Sendable {
         var log = logger.with([.tenantID: .string(turn.key.tenantID), .turnID: .string(turn.key.turnID)])
         log = log.with(trace: turn.traceparent.flatMap { text in TraceContext(traceparent: text) })
         do {
-            let result = try await runSteps(turn, lease, claimsNext: claimsNext)
+            let result = try await runSteps(turn, lease, claimsNext: claimsNext, deadline: started + deadline)
             if case .ended = result { metrics.turnEnded(after: started.duration(to: .now)) }
             return result
         } catch let error as StoreError where error.code == .fenced {
@@ -78,7 +80,12 @@ struct TurnRunner: Sendable {
         return .dropped
     }
 
-    private func runSteps(_ turn: ClaimedTurn, _ lease: TurnLease, claimsNext: Bool) async throws -> Result {
+    private func runSteps(
+        _ turn: ClaimedTurn,
+        _ lease: TurnLease,
+        claimsNext: Bool,
+        deadline: ContinuousClock.Instant
+    ) async throws -> Result {
         if turn.attempt > attemptsMax {
             // Before anything is read: what cannot be read may be why no attempt came to its end.
             var state = TurnState(turn: turn, context: [], journal: [])
@@ -103,7 +110,7 @@ struct TurnRunner: Sendable {
             try lease.check()
             let response: ModelResponse
             do {
-                response = try await callModel(&state, lease, persona: persona)
+                response = try await callModel(&state, lease, persona: persona, deadline: deadline)
             } catch let error as ModelError {
                 // The worker shuts down: the turn has not failed, it goes on elsewhere.
                 if error.code == .cancelled || error.code == .shutDown { throw CancellationError() }
@@ -122,7 +129,15 @@ struct TurnRunner: Sendable {
     }
 
     private func admit(_ state: inout TurnState, turn: ClaimedTurn) async throws -> TurnFailure? {
-        let decision = try await policy.decide(
+        let decision = try await mayRun(turn, with: profile)
+        guard decision.isAllowed else { return .denied(decision.reason) }
+        state.appendDecision(.policy, name: "turn.run", response: decision.journalJSON)
+        return nil
+    }
+
+    /// Asks whether the turn may run with that model.
+    fileprivate func mayRun(_ turn: ClaimedTurn, with profile: ModelProfile) async throws -> PolicyDecision {
+        try await policy.decide(
             PolicyInput(
                 tenant: turn.key.tenantID,
                 personaID: turn.personaID,
@@ -130,21 +145,20 @@ struct TurnRunner: Sendable {
                 resource: ["model": .string(profile.model)]
             )
         )
-        guard decision.isAllowed else { return .denied(decision.reason) }
-        state.appendDecision(.policy, name: "turn.run", response: decision.journalJSON)
-        return nil
     }
 
     private func callModel(
         _ state: inout TurnState,
         _ lease: TurnLease,
-        persona: Persona
+        persona: Persona,
+        deadline: ContinuousClock.Instant
     ) async throws -> ModelResponse {
         let turn = state.turn
         var request = ModelRequest(messages: state.messages)
         // After the last round the model gets no tools: it has to answer with what it knows by then.
         if state.toolRounds < toolRoundsMax { request.tools = modelTools(of: persona) }
         request.idempotencyKey = "\(turn.key.turnID)/\(state.toolRounds)"
+        request.deadline = deadline
         let estimate = TokenEstimator.inputTokens(of: request)
         let reservation = try await budget.reserve(
             tenant: turn.key.tenantID,
@@ -159,15 +173,15 @@ struct TurnRunner: Sendable {
             producer: producer
         )
         do {
-            let response = try await metrics.modelCall {
+            let answer = try await metrics.modelCall {
                 try await stream(request, into: deltas, lease)
             }
-            state.advance(past: deltas.counters)
-            state.append(response, request: request, profile: profile.name)
-            await budget.settle(reservation, actual: response.usage.totalTokens)
-            return response
+            state.advance(past: deltas.counters, of: deltas.turn)
+            state.append(answer.response, request: request, profile: answer.profile)
+            await budget.settle(reservation, actual: answer.response.usage.totalTokens)
+            return answer.response
         } catch {
-            state.advance(past: deltas.counters)
+            state.advance(past: deltas.counters, of: deltas.turn)
             await budget.release(reservation)
             throw error
         }
@@ -183,20 +197,21 @@ struct TurnRunner: Sendable {
         _ request: ModelRequest,
         into deltas: DeltaStream,
         _ lease: TurnLease
-    ) async throws -> ModelResponse {
-        try await withThrowingTaskGroup(of: ModelResponse?.self) { group in
+    ) async throws -> ModelAnswer {
+        let listener = TurnModelListener(runner: self, deltas: deltas)
+        return try await withThrowingTaskGroup(of: ModelAnswer?.self) { group in
             group.addTask {
                 try await deltas.keepFlushing(while: lease)
                 return nil
             }
             group.addTask {
-                try await model.complete(request) { text in deltas.append(text) }
+                try await model.complete(request, listener)
             }
             defer { group.cancelAll() }
-            while let response = try await group.next() {
-                guard let response else { continue }
+            while let answer = try await group.next() {
+                guard let answer else { continue }
                 deltas.flush()
-                return response
+                return answer
             }
             throw CancellationError()
         }
@@ -207,15 +222,32 @@ struct TurnRunner: Sendable {
     ///
     /// If the lease is lost over it the write is refused, and that is right too.
     func retrying<Value: Sendable>(_ write: () async throws -> Value) async throws -> Value {
-        var delay = Duration.milliseconds(50)
-        while true {
-            do {
-                return try await write()
-            } catch let error as PostgresError where error.isRetriable {
-                logger.warning("a write is tried again", [.error: .error(error)])
-                try await Task.sleep(for: delay)
-                delay = min(delay * 2, .seconds(2))
-            }
+        try await Retrier(.endless(from: .milliseconds(50), to: .seconds(2))).run { attempt in
+            if attempt == 2 { logger.warning("a write is tried again until it succeeds") }
+            return try await write()
         }
+    }
+}
+
+/// What becomes of a model call's text, while it may still be tried again.
+private struct TurnModelListener: ModelCallListener {
+    let runner: TurnRunner
+    let deltas: DeltaStream
+
+    func receive(_ text: String) async {
+        deltas.append(text)
+    }
+
+    func restart() async throws {
+        let turn = try await runner.retrying { try await runner.turns.restart(deltas.turn) }
+        deltas.restart(as: turn)
+        runner.logger.info(
+            "the answer begins again: the model's was cut off",
+            [.turnID: .string(turn.key.turnID), .attempt: .integer(turn.attempt)]
+        )
+    }
+
+    func mayUse(_ fallback: ModelProfile) async throws -> Bool {
+        try await runner.mayRun(deltas.turn, with: fallback).isAllowed
     }
 }

@@ -9,7 +9,7 @@ import Store
 /// No I/O.
 struct TurnState {
     /// The turn, as it was claimed.
-    let turn: ClaimedTurn
+    private(set) var turn: ClaimedTurn
     /// What the model sees: instructions, history, the user's message, then this turn's own calls and answers.
     private(set) var messages: [ModelMessage]
     /// Steps that are not written yet.
@@ -75,8 +75,9 @@ struct TurnState {
         return StreamPosition(turn: turn.seq, index: streamNext)
     }
 
-    /// Goes on after the deltas of a model call.
-    mutating func advance(past deltas: DeltaCounters) {
+    /// Goes on after the deltas of a model call, which may have begun further attempts at the turn.
+    mutating func advance(past deltas: DeltaCounters, of turn: ClaimedTurn) {
+        self.turn = turn
         streamNext = deltas.streamNext
         deltaNext = deltas.deltaNext
     }

@@ -38,7 +38,7 @@ struct AnswerStateMachine {
             shown = ""
             nextIndex = nil
             hasHole = false
-            return [.note("the answer begins again: its worker was lost")]
+            return [.note("the answer begins again: it was cut off")]
         case .delta:
             return delta(event)
         case .toolRequest:

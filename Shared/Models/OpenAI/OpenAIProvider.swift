@@ -1,33 +1,14 @@
 package import HTTPClient
 import JSON
+import Resilience
 
 /// Talks to any endpoint that speaks OpenAI's chat completions.
 ///
-/// A try that fails before the first piece of text is repeated as the profile's retry policy says; after that the
-/// caller has shown text that a new try would say differently, so it learns of the failure.
+/// It asks once: whether and when to ask again is ``ModelCaller``'s decision.
 package struct OpenAIProvider: ModelProvider {
-    /// Where time and chance come from, so that tests decide both.
-    package struct Surroundings: Sendable {
-        /// The present.
-        package var now: @Sendable () -> ContinuousClock.Instant
-        /// Waits; throws when the task is cancelled.
-        package var sleep: @Sendable (Duration) async throws -> Void
-        /// A number in 0..<1.
-        package var random: @Sendable () -> Double
-
-        /// The real ones.
-        package init() {
-            now = { ContinuousClock.now }
-            sleep = { try await Task.sleep(for: $0) }
-            random = { Double.random(in: 0..<1) }
-        }
-    }
-
     private let client: HTTPClientPool
     private let profile: ModelProfile
     private let url: String
-    private let gate: any ModelCallGate
-    private let surroundings: Surroundings
 
     /// The longest body of an error that is read.
     private static let errorBodyBytesMax = 64 << 10
@@ -37,15 +18,8 @@ package struct OpenAIProvider: ModelProvider {
     /// - Parameters:
     ///   - profile: says where the endpoint is and how it is used.
     ///   - client: sends the requests; may be shared.
-    ///   - gate: stands before each try.
-    ///   - surroundings: time and chance.
     /// - Throws: `configuration` if the profile has no usable base URL.
-    package init(
-        profile: ModelProfile,
-        client: HTTPClientPool,
-        gate: any ModelCallGate = OpenModelCallGate(),
-        surroundings: Surroundings = Surroundings()
-    ) throws(ModelError) {
+    package init(profile: ModelProfile, client: HTTPClientPool) throws(ModelError) {
         guard var base = profile.baseURL, base.hasPrefix("http://") || base.hasPrefix("https://") else {
             throw ModelError(
                 code: .configuration,
@@ -58,72 +32,31 @@ package struct OpenAIProvider: ModelProvider {
         self.client = client
         self.profile = profile
         self.url = base + "/chat/completions"
-        self.gate = gate
-        self.surroundings = surroundings
     }
 
-    /// Asks the endpoint, repeating tries that failed before the first piece.
+    /// Asks the endpoint.
     package func complete(
         _ request: ModelRequest,
         onDelta: @Sendable (String) async -> Void
     ) async throws(ModelError) -> ModelResponse {
-        let body = ChatRequestEncoder(profile: profile).encode(request)
-        var retry = 0
-        while true {
-            var hasGivenText = false
-            try gate.begin()
-            do {
-                let response = try await attempt(request, body: body, hasGivenText: &hasGivenText, onDelta: onDelta)
-                gate.end(nil)
-                return response
-            } catch {
-                gate.end(error)
-                let remaining = request.deadline.map { surroundings.now().duration(to: $0) }
-                let random = surroundings.random()
-                guard !hasGivenText,
-                    let delay = profile.retries.delay(
-                        after: error,
-                        retry: retry,
-                        random: random,
-                        remaining: remaining
-                    )
-                else { throw error }
-                retry += 1
-                do {
-                    try await surroundings.sleep(delay)
-                } catch {
-                    throw ModelError(code: .cancelled, message: "the model call was cancelled")
-                }
-            }
-        }
-    }
-
-    // MARK: One try
-
-    private func attempt(
-        _ request: ModelRequest,
-        body: [UInt8],
-        hasGivenText: inout Bool,
-        onDelta: @Sendable (String) async -> Void
-    ) async throws(ModelError) -> ModelResponse {
         let stream: HTTPClientStream
         do {
-            stream = try await client.stream(httpRequest(request, body: body))
+            stream = try await client.stream(httpRequest(request))
         } catch {
             throw Self.translate(error)
         }
         guard stream.status == 200 else {
             let text = try await collect(stream, bytesMax: Self.errorBodyBytesMax, cutsOff: true)
-            throw ChatErrorBody(body: text).modelError(status: stream.status, retryAfter: retryAfter(stream.headers))
+            let retryAfter = RetryAfter.duration(stream.headers["retry-after"])
+            throw ChatErrorBody(body: text).modelError(status: stream.status, retryAfter: retryAfter)
         }
         var answer = ChatAnswerStateMachine(request: request, model: profile.model)
         let type = stream.headers["content-type"]?.lowercased() ?? ""
         if type.hasPrefix("text/event-stream") {
-            try await readEvents(stream, into: &answer, hasGivenText: &hasGivenText, onDelta: onDelta)
+            try await readEvents(stream, into: &answer, onDelta: onDelta)
         } else if type.hasPrefix("application/json") {
             let whole = try await collect(stream, bytesMax: profile.responseBytesMax, cutsOff: false)
             if let text = try answer.receiveWhole(whole) {
-                hasGivenText = true
                 await onDelta(text)
             }
         } else {
@@ -139,7 +72,6 @@ package struct OpenAIProvider: ModelProvider {
     private func readEvents(
         _ stream: HTTPClientStream,
         into answer: inout ChatAnswerStateMachine,
-        hasGivenText: inout Bool,
         onDelta: @Sendable (String) async -> Void
     ) async throws(ModelError) {
         var parser = SSEParser()
@@ -165,7 +97,6 @@ package struct OpenAIProvider: ModelProvider {
             }
             for event in events {
                 if let text = try answer.receiveChunk(event.data) {
-                    hasGivenText = true
                     await onDelta(text)
                 }
             }
@@ -194,7 +125,8 @@ package struct OpenAIProvider: ModelProvider {
         return collected
     }
 
-    private func httpRequest(_ request: ModelRequest, body: [UInt8]) -> HTTPClientRequest {
+    private func httpRequest(_ request: ModelRequest) -> HTTPClientRequest {
+        let body = ChatRequestEncoder(profile: profile).encode(request)
         var http = HTTPClientRequest(method: "POST", url: url, body: body)
         http.headers = [
             "Content-Type": "application/json",
@@ -210,14 +142,6 @@ package struct OpenAIProvider: ModelProvider {
         http.idleTimeout = profile.idleTimeout
         http.deadline = request.deadline
         return http
-    }
-
-    /// `Retry-After` in seconds; the form with a date is not used by providers and counts as absent.
-    private func retryAfter(_ headers: HTTPClientHeaders) -> Duration? {
-        guard let text = headers["retry-after"], let seconds = Double(text), seconds >= 0, seconds < 1_000_000 else {
-            return nil
-        }
-        return .milliseconds(Int64(seconds * 1000))
     }
 
     private func tooLarge() -> ModelError {
@@ -237,7 +161,7 @@ package struct OpenAIProvider: ModelProvider {
         case .cancelled: code = .cancelled
         case .tls, .badURL, .badRequest: code = .configuration
         case .protocolError: code = .malformedResponse
-        case .overloaded: code = .unavailable
+        case .overloaded: code = .overloaded
         case .shutDown: code = .shutDown
         }
         return ModelError(code: code, message: error.message)

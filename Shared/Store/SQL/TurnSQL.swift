@@ -214,6 +214,13 @@ enum TurnSQL {
             SET used_tokens = b.used_tokens + excluded.used_tokens
         """
 
+    /// Begins another attempt under the same lease, as ``claim`` does under a new one.
+    static let restart: PostgresStatement = """
+        UPDATE turns SET attempt = attempt + 1, stream_next = attempt * 1000000::bigint, delta_next = 0
+        WHERE tenant_id = $1 AND turn_id = $2 AND session_id = $3 AND lease_epoch = $4 AND status = 'running'
+        RETURNING attempt
+        """
+
     /// Prolongs leases, in one order and without waiting for a row that is being written.
     ///
     /// $5 owner, $6 lease in milliseconds.

@@ -1,35 +1,51 @@
 import HTTPClient
 import JSON
 import Models
+import Resilience
 import Synchronization
 import TestKit
 import Testing
 
-/// A provider beside a scripted model, with waits that are noted and not waited.
+/// A provider beside a scripted model, asked as turns ask it, with waits that are noted and not waited.
 private final class Fixture: Sendable {
     let server: ScriptedModelServer
     let client: HTTPClientPool
     let provider: OpenAIProvider
+    let caller: ModelCaller
+    let breaker: CircuitBreaker
     private let sleepsNoted = SleepLog()
 
     var sleeps: [Duration] { sleepsNoted.all.withLock { $0 } }
 
     init(
         _ script: ScriptedModelScript,
-        gate: any ModelCallGate = OpenModelCallGate(),
+        failuresMax: Int = 1000,
         _ change: (inout ModelProfile) -> Void = { _ in }
     ) throws {
+        breaker = CircuitBreaker(name: "model:test", limits: .init(failuresMax: failuresMax))
         server = try ScriptedModelServer(script)
         client = try HTTPClientPool()
         var profile = ModelProfile(name: "test", provider: .openai, baseURL: server.baseURL, model: "m")
         change(&profile)
-        var surroundings = OpenAIProvider.Surroundings()
+        var surroundings = Retrier.Surroundings()
         surroundings.random = { 0.5 }
         surroundings.sleep = { [sleepsNoted] duration in
             try Task.checkCancellation()
             sleepsNoted.all.withLock { $0.append(duration) }
         }
-        provider = try OpenAIProvider(profile: profile, client: client, gate: gate, surroundings: surroundings)
+        provider = try OpenAIProvider(profile: profile, client: client)
+        var configuration = ModelCaller.Configuration()
+        configuration.patience = .zero
+        caller = ModelCaller(
+            ModelCandidate(profile: profile, provider: provider, breaker: breaker),
+            configuration: configuration,
+            surroundings: surroundings
+        )
+    }
+
+    /// Asks as turns do: tries that failed are repeated.
+    func answer(_ request: ModelRequest, pieces: Pieces = Pieces()) async throws -> ModelResponse {
+        try await caller.complete(request, pieces).response
     }
 
     private final class SleepLog: Sendable {
@@ -37,18 +53,21 @@ private final class Fixture: Sendable {
     }
 }
 
-private final class Pieces: Sendable {
+private final class Pieces: ModelCallListener {
     private let state = Mutex<[String]>([])
     var all: [String] { state.withLock { $0 } }
     func append(_ piece: String) { state.withLock { $0.append(piece) } }
+    func receive(_ text: String) async { append(text) }
+    func restart() async throws { append("(again)") }
+    func mayUse(_ fallback: ModelProfile) async throws -> Bool { true }
 }
 
 private func failure(_ fixture: Fixture, _ request: ModelRequest, pieces: Pieces = Pieces()) async -> ModelError? {
-    do throws(ModelError) {
-        _ = try await fixture.provider.complete(request) { pieces.append($0) }
+    do {
+        _ = try await fixture.answer(request, pieces: pieces)
         return nil
     } catch {
-        return error
+        return error as? ModelError
     }
 }
 
@@ -113,7 +132,7 @@ struct OpenAIProviderTests {
 
     @Test func waitsAsLongAsTheProviderAsks() async throws {
         let fixture = try Fixture(.sequence([.error(429, retryAfter: "2"), .error(503), .text("at last")]))
-        #expect(try await fixture.provider.complete(hello).text == "at last")
+        #expect(try await fixture.answer(hello).text == "at last")
         #expect(fixture.sleeps == [.seconds(2), .milliseconds(500)])
         #expect(fixture.server.requestCount == 3)
     }
@@ -152,27 +171,26 @@ struct OpenAIProviderTests {
         #expect(fixture.sleeps.count == 3)
     }
 
-    @Test(arguments: [ScriptedModelReply.Fault.cut(afterPieces: 2), .noEnd(afterPieces: 2)])
-    func aCutStreamIsAnErrorAndNotRepeatedOnceTextWasShown(_ fault: ScriptedModelReply.Fault) async throws {
-        let fixture = try Fixture(.always(.text("one two three").with(fault)))
+    @Test(arguments: [
+        (ScriptedModelReply.Fault.cut(afterPieces: 2), ModelError.Code.incomplete),
+        (.noEnd(afterPieces: 2), .incomplete), (.malformedChunk(afterPieces: 2), .malformedResponse),
+    ])
+    func anAnswerThatBreaksOffBeginsAgain(_ fault: ScriptedModelReply.Fault, _ code: ModelError.Code) async throws {
+        let broken = ScriptedModelReply.text("one two three").with(fault)
+        let fixture = try Fixture(.sequence([broken, .text("whole answer")]))
         let pieces = Pieces()
-        let error = await failure(fixture, hello, pieces: pieces)
-        #expect(error?.code == .incomplete && error?.isRetriable == true)
-        #expect(pieces.all == ["one ", "two "] && fixture.server.requestCount == 1)
+        #expect(try await fixture.answer(hello, pieces: pieces).text == "whole answer")
+        #expect(pieces.all == ["one ", "two ", "(again)", "whole ", "answer"])
+        fixture.server.setScript(.always(broken))
+        #expect(await failure(fixture, hello)?.code == code)
+        #expect(fixture.server.requestCount == 4)
     }
 
     @Test func aStreamCutBeforeTheFirstTextIsRepeated() async throws {
         let cut = ScriptedModelReply.text("one").with(.cut(afterPieces: 0))
         let fixture = try Fixture(.sequence([cut, .raw([]), .text("whole")]))
-        #expect(try await fixture.provider.complete(hello).text == "whole")
+        #expect(try await fixture.answer(hello).text == "whole")
         #expect(fixture.server.requestCount >= 3)
-    }
-
-    @Test func aMalformedChunkIsAnError() async throws {
-        let fixture = try Fixture(.always(.text("one two").with(.malformedChunk(afterPieces: 1))))
-        let pieces = Pieces()
-        #expect(await failure(fixture, hello, pieces: pieces)?.code == .malformedResponse)
-        #expect(pieces.all == ["one "] && fixture.server.requestCount == 1)
     }
 
     @Test func whatIsNotAChatCompletionIsAnError() async throws {
@@ -217,7 +235,7 @@ struct OpenAIProviderTests {
             $0.idleTimeout = .milliseconds(80)
         }
         #expect(await failure(fixture, hello)?.code == .timedOut)
-        try await eventually { fixture.server.hangUpCount == 1 }
+        try await eventually { fixture.server.hangUpCount == 4 }
         let silent = try Fixture(.always(.hang))
         var request = hello
         request.deadline = ContinuousClock.now.advanced(by: .milliseconds(80))
@@ -253,15 +271,13 @@ struct OpenAIProviderTests {
         #expect(start.duration(to: .now) >= .milliseconds(140))
     }
 
-    @Test func everyTryPassesTheGate() async throws {
-        let gate = CountingGate()
-        let fixture = try Fixture(.sequence([.error(503), .text("x")]), gate: gate)
-        _ = try await fixture.provider.complete(hello)
-        #expect(gate.ends.withLock { $0 } == [.unavailable, nil])
-        gate.isOpen.withLock { $0 = false }
-        let error = await failure(fixture, hello)
-        #expect(error?.code == .configuration && fixture.server.requestCount == 2)
-        #expect(gate.ends.withLock { $0.count } == 2)
+    @Test func whenTheBreakerIsOpenNothingIsSent() async throws {
+        let fixture = try Fixture(.always(.error(503)), failuresMax: 5)
+        #expect(await failure(fixture, hello)?.status == 503)
+        #expect(fixture.breaker.status.consecutiveFailures == 4)
+        #expect(await failure(fixture, hello)?.code == .unavailable)
+        #expect(fixture.server.requestCount == 5)
+        #expect(fixture.breaker.status.state == .open)
     }
 
     @Test func aThousandCallsAtOnceAllEndWell() async throws {
@@ -279,16 +295,5 @@ struct OpenAIProviderTests {
         print("1000 streamed calls in \(start.duration(to: .now))")
         #expect(texts.count == 1000 && !texts.contains(false))
         #expect(fixture.server.connectionCount <= 128)
-    }
-}
-
-private final class CountingGate: ModelCallGate {
-    let ends = Mutex<[ModelError.Code?]>([])
-    let isOpen = Mutex(true)
-    func begin() throws(ModelError) {
-        guard isOpen.withLock({ $0 }) else { throw ModelError(code: .configuration, message: "closed") }
-    }
-    func end(_ error: ModelError?) {
-        ends.withLock { $0.append(error?.code) }
     }
 }

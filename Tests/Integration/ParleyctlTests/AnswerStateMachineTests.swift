@@ -51,7 +51,7 @@ import Testing
 
     @Test func anAttemptThatBeginsAgainIsSaid() {
         let shown = actions([delta(0, "a"), ["type": "turn.restarted", "attempt": 2], delta(5, "b"), message("b")])
-        #expect(shown == [.text("a"), .note("the answer begins again: its worker was lost"), .text("b"), .completed])
+        #expect(shown == [.text("a"), .note("the answer begins again: it was cut off"), .text("b"), .completed])
     }
 
     @Test func toolsShowAsNotes() {

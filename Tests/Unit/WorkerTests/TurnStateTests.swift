@@ -49,7 +49,7 @@ struct TurnStateTests {
         #expect(first.takePosition() == StreamPosition(turn: 7, index: 1))
         var second = state(attempt: 2)
         #expect(second.takePosition() == StreamPosition(turn: 7, index: StreamPosition.attemptStride))
-        second.advance(past: DeltaCounters(streamNext: StreamPosition.attemptStride + 5, deltaNext: 4))
+        second.advance(past: DeltaCounters(streamNext: StreamPosition.attemptStride + 5, deltaNext: 4), of: second.turn)
         #expect(second.takePosition().index == StreamPosition.attemptStride + 5)
         #expect(second.deltaNext == 4)
     }
