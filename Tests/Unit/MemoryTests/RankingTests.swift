@@ -64,6 +64,20 @@ struct RankingTests {
         return node
     }
 
+    /// Each future has two patterns, x|a|future and y|a|future, with the same similarity.
+    @Test func ofEquallyLikelyFuturesThatOfTheSmallestNameIsFirst() throws {
+        var node = try Node([:])
+        var smallest: [String: PatternName] = [:]
+        for future in "cdefghijkl".map(String.init) {
+            let patterns = [["x", "a", future], ["y", "a", future]].map { $0.map { [$0] } }
+            for pattern in patterns { try node.index.upsert(Pattern(events: pattern)) }
+            smallest[future] = patterns.map { PatternName(of: $0) }.min()
+        }
+        let futures = node.predict("a").futurePotentials
+        #expect(futures.allSatisfy { $0.supportingPatterns == 2 })
+        #expect(futures.map { $0.future[0][0] } == smallest.sorted { $0.value < $1.value }.map(\.key))
+    }
+
     /// Distinct symbols: state {a, b, c}; abc 3/3, abd 2/4, axyz 1/6, abcdefg 3/7.
     @Test(
         arguments: [
