@@ -1,7 +1,7 @@
 /// The learned vectors of a node, with an exact search for the nearest.
 ///
 /// The search looks at every vector of the same length: 100,000 of 128 numbers take about 4 ms of one core. From about
-/// a million of them on an approximate index (HNSW, IVF) would be needed for answers within 100 ms.
+/// two million of them on an approximate index (HNSW, IVF) would be needed for answers within 100 ms.
 package struct VectorIndex: Sendable {
     /// A vector that was found.
     package struct Neighbor: Sendable, Equatable {

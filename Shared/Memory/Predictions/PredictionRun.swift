@@ -47,6 +47,8 @@ struct PredictionRun: ~Copyable {
 
     /// Matches all patterns that can be kept.
     mutating func collect() {
+        // Address space, not memory: pages that are not needed are never touched, and nothing is moved while it grows.
+        kept.reserveCapacity(min(query.snapshot.patternTotal, 1 << 20))
         let overlaps = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: PatternSegment.capacity)
         defer { overlaps.deallocate() }
         for (number, segment) in query.snapshot.segments.enumerated() {
