@@ -21,6 +21,8 @@ struct Scenario: Sendable {
         case secondGateway
         /// The policy engine as a server of its own.
         case policyServer
+        /// A second model, which is always well and is asked when the first does not answer.
+        case fallbackModel
         /// A small disk for Postgres.
         case smallDisk
         /// A wall clock of its own for the gateway, the worker or the executor.

@@ -158,6 +158,13 @@ import Testing
     func chargedTwice() {
         #expect(counts { $0.chargedTokens += 12 } == [.chargedTwice: 1])
         #expect(counts { $0.chargedTokens -= 13 } == [.chargedTwice: 2])
+        let open = counts { history in
+            history.turns[2].finishedAt = nil
+            history.turns[2].status = "waiting"
+            history.turns[2].tokens = 0
+            history.chargedTokens += 12
+        }
+        #expect(open == [.lost: 1])
         #expect(
             counts {
                 $0.turns[1].tokens = 24

@@ -6,6 +6,8 @@ struct ChaosParts: Sendable {
     let effects: EffectServer
     /// The policy engine as a server, if the scenario needs one.
     let policy: PolicyServer?
+    /// The model that is asked when the first does not answer, if the scenario needs one.
+    let fallback: ScriptedModelServer?
     /// The disk that Postgres is on, if the scenario needs a small one.
     let disk: SmallDisk?
     /// The wall clock of one service, if the scenario needs to move it.
@@ -35,10 +37,26 @@ struct ChaosParts: Sendable {
         let disk = scenario.needs.contains(.smallDisk) ? try await SmallDisk(megabytes: 256) : nil
         options.postgresFolder = disk?.folder
         let clock = try clock(scenario.needs, &options)
-        let parts = ChaosParts(effects: effects, policy: policy, disk: disk, clock: clock, proxies: proxies)
+        let fallback = scenario.needs.contains(.fallbackModel) ? try fallbackModel(seed, &options) : nil
+        let parts = ChaosParts(
+            effects: effects,
+            policy: policy,
+            fallback: fallback,
+            disk: disk,
+            clock: clock,
+            proxies: proxies
+        )
         options.brokerAdvertisedPort = proxies[.broker]?.port
         options.rewire = { parts.settings($0) }
         return (parts, options)
+    }
+
+    private static func fallbackModel(_ seed: UInt64, _ options: inout PlatformOptions) throws -> ScriptedModelServer {
+        let server = try ScriptedModelServer()
+        _ = ChaosModel(server, seed: seed + 1)
+        options.environment["PARLEY_MODEL_FALLBACK_BASE_URL"] = server.baseURL
+        options.environment["PARLEY_MODEL_FALLBACK_NAME"] = "fallback"
+        return server
     }
 
     private static func clock(
@@ -80,6 +98,7 @@ struct ChaosParts: Sendable {
     func stop() async {
         await effects.stop()
         await policy?.stop()
+        fallback?.stop()
         for proxy in proxies.values { proxy.send(.stop) }
         await disk?.discard()
     }

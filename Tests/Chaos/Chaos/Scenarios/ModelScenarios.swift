@@ -16,6 +16,22 @@ enum ModelScenarios {
             reply.with(.malformedChunk(afterPieces: reply.pieces.count / 2))
         },
         Scenario(
+            name: "model_outage.with_fallback",
+            summary: "every call of the model ends with 500 or is cut for 5 s; another model is asked",
+            needs: [.fallbackModel],
+            bars: .init(recovery: .seconds(10)),
+            faults: { run in
+                try await run.reach(0.3)
+                run.markFault()
+                run.model.setWeather { _, reply, chance in
+                    chance < 0.5 ? .error(500) : reply.with(.cut(afterPieces: reply.pieces.count / 2))
+                }
+                try await Task.sleep(for: .seconds(5))
+                run.model.setWeather(nil)
+                run.markReturn()
+            }
+        ),
+        Scenario(
             name: "random_failures.model",
             summary: "30 % of all calls of the model fail, in every way there is",
             environment: ["PARLEY_MODEL_IDLE_TIMEOUT": "3s"],
