@@ -14,6 +14,7 @@ enum Benchmark {
             if chosen.isEmpty || chosen.contains("turns") { try await TurnBenchmark.run(&report) }
             if chosen.isEmpty || chosen.contains("validation") { try ValidationBenchmark.run(&report) }
             if chosen.isEmpty || chosen.contains("memory") { try MemoryBenchmark.run(&report) }
+            if chosen.isEmpty || chosen.contains("memory") { try await MemoryServiceBenchmark.run(&report) }
             report.printSummary()
             exit(report.isAllMet ? 0 : 1)
         } catch {

@@ -17,6 +17,11 @@ enum LoadProtocols {
         )
     }
 
+    /// A request without a body.
+    static func get(_ path: String, key: String) -> [UInt8] {
+        Array("GET \(path) HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer \(key)\r\n\r\n".utf8)
+    }
+
     /// The opening of a WebSocket.
     static func upgrade(_ path: String, key: String) -> [UInt8] {
         Array(
