@@ -167,6 +167,7 @@ let testTargets: [Target] = [
     tests("Unit", "BudgetTests", ["Budget"]),
     tests("Unit", "PolicyTests", ["Policy", "JSON", "Observability", "TestKit"]),
     tests("Unit", "ModelsTests", ["Models", "JSON", "Observability", "Resilience", "TestKit"]),
+    tests("Unit", "StoreTests", ["Store"]),
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema", "TestKit"]),
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "GatewayTests", ["parley-gateway", "Domain", "HTTPServer", "JSON", "TestKit"]),

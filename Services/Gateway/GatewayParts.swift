@@ -32,7 +32,14 @@ struct GatewayParts {
             logger: runtime.logger
         )
         let memory = try MemoryParts(runtime, once: idempotent.once)
-        let router = Self.router(runtime, messages, runs, hub, metrics, registry, idempotent, memory.table)
+        let limiter = OpenTurnLimiter(database: runtime.database, configuration: store)
+        let messageRoutes = MessageRoutes(
+            messages: messages,
+            limiter: limiter,
+            publisher: runtime.publisher,
+            metrics: metrics
+        )
+        let router = Self.router(runtime, messageRoutes, runs, hub, registry, idempotent, memory.table)
         self.router = router
         let application = GatewayApplication(
             router: router,
@@ -59,6 +66,7 @@ struct GatewayParts {
         ) { _ in topics.nudge() }
         var services: [any Service] = [
             LoopService("message-store", run: messages.run, shutdown: messages.close),
+            LoopService("open-turns", run: limiter.run, shutdown: limiter.close),
             LoopService("run-store", run: runs.run, shutdown: runs.close),
         ]
         services += memory.services
@@ -78,16 +86,14 @@ struct GatewayParts {
 
     private static func router(
         _ runtime: ServiceRuntime,
-        _ messages: MessageStore,
+        _ messageRoutes: MessageRoutes,
         _ runs: ToolRunStore,
         _ hub: StreamHub,
-        _ metrics: GatewayMetrics,
         _ registry: ToolRegistry,
         _ idempotent: IdempotentRoutes,
         _ memory: MemoryRouteTable
     ) -> Router {
         let reads = ReadStore(database: runtime.database)
-        let messageRoutes = MessageRoutes(messages: messages, publisher: runtime.publisher, metrics: metrics)
         let sessions = SessionRoutes(store: reads)
         let tools = ToolRoutes(registry: registry, runs: runs, publisher: runtime.publisher, idempotent: idempotent)
         let streams = StreamRoutes(

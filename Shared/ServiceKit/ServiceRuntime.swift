@@ -92,8 +92,19 @@ package final class ServiceRuntime: Sendable {
             publisher,
             StartupCheck(runtime: self),
             LoopService("outbox-relay", after: readiness, relay),
+            LoopService("retention", after: readiness, sweeper),
         ]
         return shared + own
+    }
+
+    private var sweeper: RetentionSweeper {
+        let retention = settings.retention
+        return RetentionSweeper(
+            store: RetentionStore(database: database, configuration: retention, store: settings.store),
+            outbox: outbox,
+            interval: retention.interval,
+            logger: logger
+        )
     }
 
     private var relay: OutboxRelay {

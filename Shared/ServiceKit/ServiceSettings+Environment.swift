@@ -29,6 +29,7 @@ extension ServiceSettings {
         readDatabase(&environment)
         readBus(&environment)
         readStore(&environment)
+        readRetention(&environment)
     }
 
     private mutating func readServer(httpPort: Int, _ environment: inout EnvironmentReader) {
@@ -113,11 +114,38 @@ extension ServiceSettings {
             in: 1...1_000_000,
             help: "accepted and unfinished turns of a session; one more is refused with 429"
         )
+        store.openTurnsPerTenantMax = environment.int(
+            "PARLEY_TENANT_OPEN_TURNS_MAX",
+            default: store.openTurnsPerTenantMax,
+            in: 1...1_000_000_000,
+            help: "accepted and unfinished turns of a tenant; a gateway refuses one more with 429"
+        )
         store.idempotencyRetention = environment.duration(
             "PARLEY_IDEMPOTENCY_RETENTION",
             default: store.idempotencyRetention,
             in: .seconds(60) ... .seconds(30 * 86_400),
             help: "how long the answer to a request with an Idempotency-Key is kept"
+        )
+    }
+
+    private mutating func readRetention(_ environment: inout EnvironmentReader) {
+        retention.journal = environment.duration(
+            "PARLEY_RETENTION_JOURNAL",
+            default: retention.journal,
+            in: .seconds(3600) ... .seconds(365 * 86_400),
+            help: "how long steps of a turn and runs of tools are kept after their end; longer than topics keep records"
+        )
+        retention.deadLetters = environment.duration(
+            "PARLEY_RETENTION_DEAD_LETTERS",
+            default: retention.deadLetters,
+            in: .seconds(3600) ... .seconds(365 * 86_400),
+            help: "how long a dead letter is kept"
+        )
+        retention.interval = environment.duration(
+            "PARLEY_RETENTION_INTERVAL",
+            default: retention.interval,
+            in: .milliseconds(100) ... .seconds(86_400),
+            help: "how often what is older is removed"
         )
     }
 

@@ -18,6 +18,8 @@ package struct ServiceSettings: Sendable {
     package var bus: BusConfiguration
     /// Leases, deadlines and limits of the durable core.
     package var store: StoreConfiguration
+    /// How long finished things are kept.
+    package var retention: RetentionConfiguration
     /// How many partitions a topic has; fixed once the topics exist.
     package var partitions: Int
     /// On how many brokers a partition is kept.
@@ -38,6 +40,7 @@ package struct ServiceSettings: Sendable {
         bus = BusConfiguration(bootstrapServers: brokers, profile: profile)
         bus.clientID = name
         store = StoreConfiguration()
+        retention = RetentionConfiguration()
         if profile == .production {
             store.leaseDuration = .seconds(15)
             store.republishAfter = .seconds(60)

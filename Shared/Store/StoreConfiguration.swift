@@ -14,6 +14,10 @@ package struct StoreConfiguration: Sendable {
     ///
     /// Default 20.
     package var openTurnsPerSessionMax = 20
+    /// How many accepted and unfinished turns a tenant may have; a gateway refuses one more.
+    ///
+    /// Default 1,000.
+    package var openTurnsPerTenantMax = 1000
     /// For how long the answer to a request with an idempotency key is kept.
     ///
     /// Default 24 h.

@@ -90,6 +90,7 @@ struct IncomingMessage: Sendable {
 /// Accepts messages: committed first, then answered, then published.
 struct MessageRoutes: Sendable {
     let messages: MessageStore
+    let limiter: OpenTurnLimiter
     let publisher: OutboxPublisher
     let metrics: GatewayMetrics
 
@@ -158,14 +159,7 @@ struct MessageRoutes: Sendable {
             traceparent: traceparent
         )
         request.idempotency = idempotency
-        if try await messages.accept(request) == .sessionFull {
-            throw Problem(
-                status: 429,
-                code: "session_full",
-                detail: "The session has as many unfinished turns as it may have; wait for an answer.",
-                retryAfterSeconds: 1
-            )
-        }
+        try await commit(request)
         metrics.accepted()
         publisher.enqueue([
             OutboxEvent(
@@ -177,5 +171,34 @@ struct MessageRoutes: Sendable {
                 traceparent: traceparent
             )
         ])
+    }
+
+    private func commit(_ request: AcceptRequest) async throws {
+        guard try await limiter.reserve(request.tenantID) else {
+            throw Problem(
+                status: 429,
+                code: "tenant_full",
+                detail: "The tenant has as many unfinished turns as it may have; wait for answers.",
+                retryAfterSeconds: 1
+            )
+        }
+        let outcome: AcceptOutcome
+        do {
+            outcome = try await messages.accept(request)
+        } catch {
+            // It may be committed all the same.
+            limiter.end(request.tenantID)
+            throw error
+        }
+        guard outcome != .sessionFull else {
+            limiter.release(request.tenantID)
+            throw Problem(
+                status: 429,
+                code: "session_full",
+                detail: "The session has as many unfinished turns as it may have; wait for an answer.",
+                retryAfterSeconds: 1
+            )
+        }
+        limiter.end(request.tenantID)
     }
 }

@@ -15,6 +15,7 @@ enum AcceptBenchmark {
         options.environment = BenchmarkSettings.environment
         // Nobody works here: what counts is how fast messages become durable.
         options.environment["PARLEY_SESSION_OPEN_TURNS_MAX"] = "1000000"
+        options.environment["PARLEY_TENANT_OPEN_TURNS_MAX"] = "1000000000"
         try await withOwnPlatform(options) { platform in
             // The row of a message as it is stored, with its constraints and indexes.
             try await platform.sql("CREATE TABLE bench_messages (LIKE session_events INCLUDING ALL)")

@@ -1,0 +1,108 @@
+import Domain
+import JSON
+import Postgres
+import Store
+import TestKit
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct RetentionTests {
+    private static func store(_ stores: Stores, batchMax: Int = 500) -> RetentionStore {
+        var configuration = RetentionConfiguration()
+        configuration.batchMax = batchMax
+        return RetentionStore(database: stores.database, configuration: configuration, store: .init())
+    }
+
+    /// Rows of every kind and of two tenants, as old as their names say: `old` a second over the time, `young` a minute
+    /// under it, `open` old and not at its end.
+    private static func fill(_ endpoint: PostgresEndpoint) async throws {
+        _ = try await endpoint.sql(
+            """
+            INSERT INTO tenants (tenant_id, name) VALUES ('acme', 'acme');
+            INSERT INTO turns (tenant_id, session_id, turn_id, seq, prior_seq, finished_at)
+                SELECT tenant, 's', name, n, 0, CASE WHEN name <> 'open' THEN now() - age END
+                FROM unnest(ARRAY['default', 'acme']) AS tenant,
+                    (VALUES ('old', 1, interval '14 days 1 s'), ('young', 2, interval '13 days 23:59'),
+                        ('open', 3, interval '30 days')) AS v(name, n, age);
+            INSERT INTO turn_steps (tenant_id, session_id, turn_id, step, kind, name, status, attempt, started_at)
+                SELECT tenant_id, session_id, turn_id, step, 'model', 'm', 'done', 1, now() - interval '30 days'
+                FROM turns, generate_series(1, 3) AS step;
+            INSERT INTO tool_runs (tenant_id, event_id, session_id, tool_name, status, finished_at)
+                SELECT tenant_id, turn_id, 's', 'echo', CASE WHEN finished_at IS NULL THEN 'running' ELSE 'success' END,
+                    finished_at FROM turns;
+            INSERT INTO idempotency_keys
+                (tenant_id, credential_id, idempotency_key, request_hash, status, content_type, body, created_at)
+                SELECT tenant, 'c', name, sha256('x'), 200, 'a/b', '', now() - age
+                FROM unnest(ARRAY['default', 'acme']) AS tenant,
+                    (VALUES ('old', interval '24:00:01'), ('young', interval '23:59')) AS v(name, age);
+            INSERT INTO dead_letters (tenant_id, topic, partition_number, record_offset, record_key, reason, payload,
+                    payload_hash, first_at, last_at)
+                SELECT tenant, 't-' || tenant, 0, n, name, 'r', '', sha256('x'), now() - interval '99 days', now() - age
+                FROM unnest(ARRAY['default', 'acme']) AS tenant,
+                    (VALUES ('old', 1, interval '30 days 1 s'), ('young', 2, interval '29 days 23:59'))
+                        AS v(name, n, age);
+            """
+        )
+    }
+
+    private static func left(_ endpoint: PostgresEndpoint) async throws -> String {
+        try await endpoint.sql(
+            """
+            SELECT 'steps', tenant_id, turn_id, count(*) FROM turn_steps GROUP BY 2, 3
+            UNION ALL SELECT 'runs', tenant_id, event_id, 1 FROM tool_runs
+            UNION ALL SELECT 'keys', tenant_id, idempotency_key, 1 FROM idempotency_keys
+            UNION ALL SELECT 'letters', tenant_id, record_key, 1 FROM dead_letters
+            ORDER BY 1, 2, 3
+            """
+        )
+    }
+
+    @Test func whatIsOlderThanItHasToBeGoesAndNothingElse() async throws {
+        try await withStores { stores in
+            try await Self.fill(stores.endpoint)
+            let before = try await Self.left(stores.endpoint).split(separator: "\n").map(String.init)
+            let retention = Self.store(stores)
+            for kind in RetentionStore.Kind.allCases {
+                #expect(try await !retention.removeBatch(kind, tenants: ["default"]))
+            }
+            // Of the tenants that were named, and of no other.
+            let afterOne = try await Self.left(stores.endpoint).split(separator: "\n").map(String.init)
+            #expect(afterOne == before.filter { !$0.contains("|default|old|") })
+            for kind in RetentionStore.Kind.allCases {
+                #expect(try await !retention.removeBatch(kind, tenants: ["acme", "default"]))
+            }
+            let afterAll = try await Self.left(stores.endpoint).split(separator: "\n").map(String.init)
+            #expect(afterAll == before.filter { !$0.contains("|old|") })
+            // Turns themselves stay: they are the mark that a message was processed.
+            #expect(try await stores.endpoint.sql("SELECT count(*) FROM turns") == "6")
+        }
+    }
+
+    @Test func oneTransactionRemovesSoManyAndNotOneMore() async throws {
+        try await withStores { stores in
+            try await Self.fill(stores.endpoint)
+            let retention = Self.store(stores, batchMax: 1)
+            let keys = "SELECT count(*) FROM idempotency_keys"
+            #expect(try await retention.removeBatch(.idempotencyKeys, tenants: ["acme", "default"]))
+            #expect(try await stores.endpoint.sql(keys) == "3")
+            #expect(try await retention.removeBatch(.idempotencyKeys, tenants: ["acme", "default"]))
+            #expect(try await !retention.removeBatch(.idempotencyKeys, tenants: ["acme", "default"]))
+            #expect(try await stores.endpoint.sql(keys) == "2")
+        }
+    }
+
+    @Test func whoeverFindsTheLockTakenLeavesTheWorkToItsHolder() async throws {
+        try await withStores { stores in
+            try await Self.fill(stores.endpoint)
+            let before = try await Self.left(stores.endpoint)
+            try await stores.database.transaction { transaction in
+                _ = try await transaction.query("SELECT pg_advisory_xact_lock(7263548190)")
+                for kind in RetentionStore.Kind.allCases {
+                    #expect(try await !Self.store(stores).removeBatch(kind, tenants: ["acme", "default"]))
+                }
+            }
+            #expect(try await Self.left(stores.endpoint) == before)
+            #expect(try await !Self.store(stores).removeBatch(.toolRuns, tenants: ["acme", "default"]))
+            #expect(try await Self.left(stores.endpoint) != before)
+        }
+    }
+}
