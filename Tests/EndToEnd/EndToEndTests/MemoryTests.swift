@@ -176,8 +176,8 @@ struct MemoryTests {
             #expect(snapshot["event_type"]?.stringValue == "state.snapshot")
             #expect(snapshot["data"]?["active_sessions"]?.intValue != nil)
             let node = unique("node")
-            let session = try await memory.begin(node, ["ttl_seconds": 2])
             let used = ContinuousClock.now
+            let session = try await memory.begin(node, ["ttl_seconds": 2])
             #expect(try await platform.client.get("/sessions/\(session)/exists").json["exists"] == true)
             try await eventually("the end of the session", timeout: .seconds(30), interval: .milliseconds(20)) {
                 try await platform.client.get("/sessions/\(session)/exists").json["exists"] == false
