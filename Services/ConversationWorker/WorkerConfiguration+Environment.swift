@@ -31,6 +31,12 @@ extension WorkerConfiguration {
             in: 0...100,
             help: "times that tools may be called in a turn"
         )
+        toolGrace = environment.duration(
+            "PARLEY_TOOL_GRACE",
+            default: .seconds(10),
+            in: .zero ... .seconds(3600),
+            help: "how long a lost tool's answer is waited for, over twice its timeout and PARLEY_REPUBLISH_AFTER"
+        )
         attemptsMax = environment.int(
             "PARLEY_TURN_ATTEMPTS_MAX",
             default: 10,

@@ -24,6 +24,10 @@ struct WorkerConfiguration: Sendable {
     ///
     /// Default 8.
     var toolRoundsMax: Int
+    /// How long a tool's answer is waited for, beyond twice its time limit and the time until it is asked again.
+    ///
+    /// Default 10 s.
+    var toolGrace: Duration
     /// How often a turn is begun before it is given up.
     ///
     /// Default 10.

@@ -24,11 +24,13 @@ struct WorkerParts {
         let messages = MessageStore(database: runtime.database, configuration: store, mayRepeat: true)
         let metrics = WorkerMetrics(runtime.metrics)
         let slots = TurnSlots(count: configuration.turnsMax)
+        let tools = try configuration.tools.offered()
+        let runs = ToolRunStore(database: runtime.database, configuration: store, owner: runtime.owner)
         let runner = TurnRunner(
             turns: turns,
             contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
             personas: PersonaStore(database: runtime.database),
-            tools: try configuration.tools.offered(),
+            tools: tools,
             policy: try configuration.policy.engine(logger: runtime.logger, metrics: runtime.metrics),
             budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
             model: try Self.model(configuration, runtime),
@@ -47,9 +49,18 @@ struct WorkerParts {
             drainTimeout: configuration.drainTimeout
         )
         let operations = OperationsRoutes(runtime: runtime)
+        let answers = ToolResultHandler(
+            gate: runtime.gate,
+            turns: turns,
+            outbox: runtime.outbox,
+            slots: slots,
+            scheduler: scheduler,
+            producer: runtime.producer
+        )
         services = [
             LoopService("turn-store", run: turns.run, shutdown: turns.close),
             LoopService("message-store", run: messages.run, shutdown: messages.close),
+            LoopService("run-store", run: runs.run, shutdown: runs.close),
             HTTPService(configuration: configuration.service.http, logger: runtime.logger) { request in
                 operations.answer(request) ?? HTTPResponse(status: 404)
             },
@@ -62,7 +73,15 @@ struct WorkerParts {
                 logger: runtime.logger
             ),
             scheduler,
-            try Self.results(configuration, runtime, turns, slots, scheduler),
+            ToolDeadlines(
+                runs: runs,
+                outbox: runtime.outbox,
+                answers: answers,
+                tools: tools,
+                patience: store.republishAfter + configuration.toolGrace,
+                logger: runtime.logger
+            ),
+            try Self.results(configuration, runtime, answers),
             Self.intake(try Self.inbound(configuration, runtime, turns, messages, slots, scheduler), slots, scheduler),
         ]
     }
@@ -116,18 +135,8 @@ struct WorkerParts {
     private static func results(
         _ configuration: WorkerConfiguration,
         _ runtime: ServiceRuntime,
-        _ turns: TurnStore,
-        _ slots: TurnSlots,
-        _ scheduler: TurnScheduler
+        _ handler: ToolResultHandler
     ) throws -> LoopService {
-        let handler = ToolResultHandler(
-            gate: runtime.gate,
-            turns: turns,
-            outbox: runtime.outbox,
-            slots: slots,
-            scheduler: scheduler,
-            producer: runtime.producer
-        )
         let consumer = try runtime.consumer(
             group: configuration.group,
             topics: [.toolResults],

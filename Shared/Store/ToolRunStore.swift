@@ -116,6 +116,37 @@ package final class ToolRunStore: Sendable {
         return try results[0].rows.first.map { row in try ToolRunView(row: row) }
     }
 
+    /// The calls that turns have waited for longer than they may.
+    /// - Parameters:
+    ///   - tenants: The tenants to look at.
+    ///   - limits: How long each tool's answer may be waited for.
+    ///   - otherwise: How long that of any other tool may be.
+    ///   - limit: The most calls to return.
+    /// - Returns: The calls, with what is known of their runs.
+    /// - Throws: `PostgresError`.
+    package func overdue(
+        tenants: [String],
+        limits: [String: Duration],
+        otherwise: Duration,
+        limit: Int
+    ) async throws -> [OverdueTool] {
+        if tenants.isEmpty { return [] }
+        let names = limits.keys.sorted()
+        let results = try await database.batch(
+            settings: TenantScope.settings(tenants),
+            [
+                (
+                    ToolRunSQL.overdue,
+                    [
+                        .textArray(tenants), .textArray(names),
+                        .intArray(names.map { limits[$0]?.milliseconds }), .int(otherwise.milliseconds), .int(limit),
+                    ]
+                )
+            ]
+        )
+        return try results[0].rows.map { row in try OverdueTool(row: row) }
+    }
+
     /// Carries out what is submitted until the store is closed, then what still waits.
     package func run() async {
         await finishes.run()

@@ -19,6 +19,7 @@ package struct HistoryEvent: Sendable {
             "message": .string(try row.string("message")),
             "created_at": .string(try row.timestamp("created_at")),
         ]
+        if let turn = try row.stringOrNil("turn_id") { object.set("turn_id", .string(turn)) }
         if let persona = try row.stringOrNil("persona_id") { object.set("persona_id", .string(persona)) }
         for name in ["attachments", "metadata", "usage"] {
             if let bytes = try row.jsonOrNil(name) { object.set(name, try JSONValue.parse(bytes)) }

@@ -27,13 +27,24 @@ struct ToolResultHandler: Sendable {
             return
         }
         let key = TurnKey(tenantID: incoming.tenantID, sessionID: result.sessionID, turnID: turnID)
+        try await take(result, incoming.json, key: key, traceparent: incoming.traceparent)
+    }
+
+    /// Records an answer of a tool, and lets its turn go on when it was the last that it waited for.
+    /// - Parameters:
+    ///   - result: The answer.
+    ///   - response: The same as JSON, for the journal.
+    ///   - key: The turn.
+    ///   - traceparent: The trace that it belongs to.
+    /// - Throws: `PostgresError`.
+    func take(_ result: ToolResult, _ response: JSONValue, key: TurnKey, traceparent: String?) async throws {
         try await slots.acquire()
         do {
             let outcome = try await turns.record(
-                TurnStore.ToolAnswer(key: key, eventID: result.eventID, response: incoming.json)
+                TurnStore.ToolAnswer(key: key, eventID: result.eventID, response: response)
             )
             if let index = outcome.resultIndex, let seq = outcome.turnSeq {
-                announce(result, key: key, at: StreamPosition(turn: seq, index: index), trace: incoming.traceparent)
+                announce(result, key: key, at: StreamPosition(turn: seq, index: index), trace: traceparent)
             }
             if let turn = outcome.turn {
                 scheduler.launch(turn)

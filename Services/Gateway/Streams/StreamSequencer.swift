@@ -36,7 +36,7 @@ struct StreamSequencer {
             if heldSince == nil { heldSince = now }
             return []
         }
-        return [pass(event)] + passHeld(now: now)
+        return pass(event) + passHeld(now: now)
     }
 
     /// Gives up waiting for what is missing, where it has been waited for long enough.
@@ -44,7 +44,7 @@ struct StreamSequencer {
     mutating func expire(now: ContinuousClock.Instant) -> [StreamEvent] {
         guard let deadline, deadline <= now, let first = held.keys.min(), let event = held.removeValue(forKey: first)
         else { return [] }
-        return [pass(event)] + passHeld(now: now)
+        return pass(event) + passHeld(now: now)
     }
 
     private func isNext(_ event: StreamEvent) -> Bool {
@@ -56,10 +56,21 @@ struct StreamSequencer {
         return turnIsOver && event.position.opensAttempt && held.keys.allSatisfy { $0 >= event.position }
     }
 
-    private mutating func pass(_ event: StreamEvent) -> StreamEvent {
+    /// Passes an event on, behind the one that opens its attempt when that was lost: it carries nothing that the
+    /// event's own position does not say, and without it a client would take a second attempt's text for more of the
+    /// first's.
+    private mutating func pass(_ event: StreamEvent) -> [StreamEvent] {
+        let isOpened = last.map { $0.turn == event.position.turn && $0.attempt == event.position.attempt } ?? false
         last = event.position
         turnIsOver = event.kind.isFinal
-        return event
+        if isOpened || event.position.opensAttempt { return [event] }
+        let first = StreamPosition.firstIndex(ofAttempt: event.position.attempt)
+        let opening = StreamEvent.opening(
+            position: StreamPosition(turn: event.position.turn, index: first),
+            sessionID: event.sessionID,
+            turnID: event.turnID
+        )
+        return [opening, event]
     }
 
     private mutating func passHeld(now: ContinuousClock.Instant) -> [StreamEvent] {
@@ -71,7 +82,7 @@ struct StreamSequencer {
             }
             guard isNext(event) else { break }
             held[first] = nil
-            passed.append(pass(event))
+            passed += pass(event)
         }
         heldSince = held.isEmpty ? nil : now
         return passed

@@ -2,8 +2,11 @@ import Postgres
 
 /// The statements behind ``ReadStore``.
 enum ReadSQL {
+    /// A turn's id is the event_id of the message that caused it, whose seq is the turn's.
     private static let eventColumns = """
-        seq, turn_seq, event_id, role, type, persona_id, message, attachments, metadata, usage, created_at
+        seq, event_id, role, type, persona_id, message, attachments, metadata, usage, created_at,
+        (SELECT u.event_id FROM session_events u
+            WHERE u.tenant_id = $1 AND u.session_id = $2 AND u.seq = e.turn_seq) AS turn_id
         """
 
     /// Whether the session exists.
@@ -12,7 +15,7 @@ enum ReadSQL {
     /// $3 after, $4 before, $5 limit.
     static let eventsDescending: PostgresStatement = .init(
         """
-        SELECT \(eventColumns) FROM session_events
+        SELECT \(eventColumns) FROM session_events e
         WHERE tenant_id = $1 AND session_id = $2 AND seq > $3 AND seq < $4 ORDER BY seq DESC LIMIT $5
         """
     )
@@ -20,7 +23,7 @@ enum ReadSQL {
     /// $3 after, $4 before, $5 limit.
     static let eventsAscending: PostgresStatement = .init(
         """
-        SELECT \(eventColumns) FROM session_events
+        SELECT \(eventColumns) FROM session_events e
         WHERE tenant_id = $1 AND session_id = $2 AND seq > $3 AND seq < $4 ORDER BY seq LIMIT $5
         """
     )

@@ -48,6 +48,28 @@ enum ToolRunSQL {
         SELECT i.n FROM input i JOIN ended USING (tenant_id, event_id)
         """
 
+    /// The calls that turns have waited for longer than they may, with what is known of their runs.
+    ///
+    /// $1 tenants, $2 and $3 tools and how many milliseconds each may take, $4 milliseconds of any other, $5 limit.
+    static let overdue: PostgresStatement = """
+        SELECT t.tenant_id, t.session_id, t.turn_id, t.traceparent, s.request, r.status, r.payload, r.error,
+            coalesce(r.lease_until < now(), true) AS is_lost,
+            extract(epoch FROM r.finished_at - r.started_at)::float8 AS seconds
+        FROM turns t
+        CROSS JOIN LATERAL (
+            SELECT s.event_id, s.request FROM turn_steps s
+            WHERE s.tenant_id = t.tenant_id AND s.turn_id = t.turn_id AND s.session_id = t.session_id
+                AND s.status = 'pending' AND s.kind = 'tool' AND s.started_at < now() - interval '1 millisecond'
+                    * coalesce((SELECT l.milliseconds FROM unnest($2::text[], $3::bigint[]) AS l(name, milliseconds)
+                        WHERE l.name = s.name), $4::bigint)
+        ) s
+        LEFT JOIN LATERAL (
+            SELECT * FROM tool_runs r WHERE r.tenant_id = t.tenant_id AND r.event_id = s.event_id
+        ) r ON true
+        WHERE t.finished_at IS NULL AND t.tenant_id = ANY ($1::text[]) AND t.status = 'waiting'
+        LIMIT $5
+        """
+
     /// One run, for whoever asked for it directly.
     static let view: PostgresStatement = """
         SELECT event_id, session_id, turn_id, tool_name, status, payload, error,

@@ -45,6 +45,9 @@ struct HistoryTests {
             #expect(forwards == expected)
             let middle = try await platform.client.history(session, "after=2&before=5&order=asc")
             #expect(middle.compactMap { $0["seq"]?.intValue } == [3, 4])
+            // Message and answer name the same turn, which is the message's own id.
+            #expect(middle.first?["turn_id"]?.stringValue == middle.first?["event_id"]?.stringValue)
+            #expect(middle.last?["turn_id"] == middle.first?["turn_id"])
         }
     }
 

@@ -104,7 +104,18 @@ struct StreamSequencerTests {
         _ = Make.turn(1, deltas: 1).map { receive($0) }
         #expect(receive(Make.event(3, 2, .message)) == [])
         #expect(receive(Make.event(5, 0, .turnStarted)) == [])
-        #expect(expire(after: StreamSequencer.patience) == ["3-2", "5-0"])
+        #expect(expire(after: StreamSequencer.patience) == ["3-0", "3-2", "5-0"])
+    }
+
+    @Test mutating func aLostBeginningIsToldAllTheSameSoThatNoTextShowsTwice() {
+        let second = StreamPosition.attemptStride
+        _ = receive(Make.event(1, 0, .turnStarted))
+        _ = receive(Make.event(1, 1, .delta))
+        #expect(receive(Make.event(1, second + 1, .delta)) == [])
+        let passed = sequencer.expire(now: start + StreamSequencer.patience)
+        #expect(passed == [Make.event(1, second, .turnRestarted), Make.event(1, second + 1, .delta)])
+        #expect(receive(Make.event(1, second, .turnRestarted)) == [], "it comes after all: too late")
+        #expect(receive(Make.event(1, second + 2, .message)) == ["1-\(second + 2)"])
     }
 
     @Test mutating func aTurnWhoseEndIsLostDoesNotStopTheNext() {
@@ -209,6 +220,11 @@ struct StreamSequencerPropertyTests {
         let session = Session(&random).losing(&random) { _ in true }
         let positions = everythingThatPasses(of: session, &random).map(\.position)
         #expect(positions == positions.sorted() && Set(positions).count == positions.count)
+        let opened = Set(positions.filter(\.opensAttempt))
+        let openings = positions.map { position in
+            StreamPosition(turn: position.turn, index: StreamPosition.firstIndex(ofAttempt: position.attempt))
+        }
+        #expect(opened.isSuperset(of: openings), "no attempt goes unannounced")
     }
 
     /// What passes when in the end all is waited for.
