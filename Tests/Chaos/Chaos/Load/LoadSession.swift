@@ -78,6 +78,9 @@ struct LoadSession: Sendable {
                 if [429, 503].contains(response.status), let seconds = response.headers["Retry-After"] {
                     counters.refused()
                     pause = min(.seconds(Int(seconds) ?? 1), .seconds(1))
+                } else if response.code == "idempotency_in_progress" {
+                    // The first request with this key is still at work: its answer comes with the next try.
+                    counters.refused()
                 } else {
                     counters.failed("\(response.status) \(response.code ?? "")")
                     if response.status < 500 && response.status != 429 { return nil }
