@@ -7,6 +7,7 @@ import Lifecycle
 import Models
 import Observability
 import Policy
+import Resilience
 import ServiceKit
 import Store
 import Tools
@@ -31,7 +32,7 @@ struct WorkerParts {
             contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
             personas: PersonaStore(database: runtime.database),
             tools: tools,
-            policy: try configuration.policy.engine(logger: runtime.logger, metrics: runtime.metrics),
+            policy: try configuration.policy.engine(for: runtime),
             budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
             model: try Self.model(configuration, runtime),
             profile: configuration.model,
@@ -99,11 +100,14 @@ struct WorkerParts {
 
     private static func model(_ configuration: WorkerConfiguration, _ runtime: ServiceRuntime) throws -> ModelCaller {
         let factory = ModelProviderFactory(client: try HTTPClientPool())
+        let primary = try factory.candidate(for: configuration.model, breakers: runtime.breakers)
+        let fallback = try configuration.fallbackModel.map { profile in
+            try factory.candidate(for: profile, breakers: runtime.breakers)
+        }
+        runtime.watch("model", [primary, fallback].compactMap { $0?.breaker })
         return ModelCaller(
-            try factory.candidate(for: configuration.model, breakers: runtime.breakers),
-            fallback: try configuration.fallbackModel.map {
-                try factory.candidate(for: $0, breakers: runtime.breakers)
-            },
+            primary,
+            fallback: fallback,
             metrics: runtime.metrics,
             logger: runtime.logger
         )

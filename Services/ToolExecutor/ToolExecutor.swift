@@ -34,7 +34,7 @@ enum ToolExecutor {
         let handler = ToolRequestHandler(
             gate: runtime.gate,
             registry: try configuration.tools.runnable(client: try HTTPClientPool()),
-            policy: try configuration.policy.engine(logger: runtime.logger, metrics: runtime.metrics),
+            policy: try configuration.policy.engine(for: runtime),
             runs: runs,
             publisher: runtime.publisher,
             metrics: ExecutorMetrics(runtime.metrics),

@@ -75,7 +75,11 @@ struct ToolRequestHandler: Sendable {
             )
         )
         guard decision.isAllowed else {
-            return failure(request, .denied, "A policy does not allow this call: \(decision.reason)")
+            let reason =
+                decision.origin == .engineFailed
+                ? "The call was denied because nobody could decide whether it is allowed: \(decision.reason)"
+                : "A policy does not allow this call: \(decision.reason)"
+            return failure(request, .denied, reason)
         }
         if !definition.idempotent {
             // Twice the time that a run may take: after that nobody can still be at it.

@@ -117,11 +117,12 @@ package struct BusConfiguration: Sendable {
     ///
     /// 10 s.
     package var drainTimeout = Duration.seconds(10)
-    /// The pause before the first retry of a failed record; doubles with each.
+    /// The longest pause before the first retry of a failed record; doubles with each, and the pause is drawn from 0 up
+    /// to it.
     ///
     /// 100 ms.
     package var retryBackoff = Duration.milliseconds(100)
-    /// The longest pause between retries.
+    /// Where the doubling of pauses between retries ends.
     ///
     /// 5 s.
     package var retryBackoffMax = Duration.seconds(5)

@@ -1,4 +1,5 @@
 package import Observability
+import Resilience
 import Synchronization
 
 /// Reads topics as a member of a group and hands each record to a handler.
@@ -157,7 +158,7 @@ package final class BusConsumer: Sendable {
     }
 
     private func failure(of work: DispatchStateMachine.Work, _ error: any Error) -> TopicDispatcher.Outcome {
-        let pause = configuration.retryPause(attempt: work.attempt)
+        let pause = configuration.retries.pause(retry: work.attempt - 1, random: .random(in: 0..<1))
         logger.warning(
             "a record was not handled; it is tried again",
             [
@@ -171,12 +172,6 @@ package final class BusConsumer: Sendable {
 }
 
 extension BusConfiguration {
-    /// The pause after the given attempt (from 1): ``retryBackoff`` doubled with each, at most ``retryBackoffMax``.
-    func retryPause(attempt: Int) -> Duration {
-        var pause = retryBackoff
-        for _ in 1..<max(2, min(attempt, 32)) where attempt > 1 && pause < retryBackoffMax {
-            pause *= 2
-        }
-        return min(pause, retryBackoffMax)
-    }
+    /// When a record that was not handled is tried again: without end, as nothing may be lost.
+    var retries: RetryPolicy { .endless(from: retryBackoff, to: retryBackoffMax) }
 }

@@ -1,7 +1,9 @@
+package import Resilience
+
 /// What went wrong on the bus.
 ///
 /// Messages name topics, limits and settings; never keys, bodies or credentials.
-package struct BusError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct BusError: DependencyError, Sendable, Equatable, CustomStringConvertible {
     /// The kinds of failure.
     package enum Code: String, Sendable, CaseIterable {
         /// The librdkafka that was loaded is too old.
@@ -83,6 +85,18 @@ package struct BusError: Error, Sendable, Equatable, CustomStringConvertible {
             failures: sorted
         )
     }
+
+    /// What it says about the broker: a record that it refuses is the caller's fault, a full queue says nothing.
+    package var outcome: CircuitBreakerStateMachine.Outcome {
+        switch code {
+        case .brokerUnreachable, .deliveryTimedOut, .producerReset, .timedOut: .failure
+        case .messageTooLarge, .topicMismatch, .notAuthorized, .refused: .success
+        case .libraryTooOld, .configurationInvalid, .queueFull, .tooManyRecords, .unknownTopic, .closed: .unknown
+        }
+    }
+
+    /// Whether doing the same again may work: consumers drop what comes twice.
+    package var verdict: Retrier.Verdict { isRetriable ? .again() : .giveUp }
 
     /// The code and the message.
     package var description: String { "\(code.rawValue): \(message)" }

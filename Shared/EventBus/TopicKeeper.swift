@@ -15,22 +15,26 @@ package final class TopicKeeper: Sendable {
     private let wakeup: Wakeup
     private let isStopped = Atomic(false)
     private let isHealthy = Atomic(false)
+    private let onReturn: @Sendable () -> Void
 
     /// Makes a keeper of these topics.
     ///
     /// `interval` is how often it looks without cause; by default every second locally and every 30 s in production.
+    /// `onReturn` hears, on a thread of the keeper, that the topics are there when they had not been.
     ///
     /// - Throws: ``BusError`` when librdkafka is too old or refuses the configuration.
     package init(
         configuration: BusConfiguration,
         topics: [TopicSpec],
         logger: Logger,
-        interval: Duration? = nil
+        interval: Duration? = nil,
+        onReturn: @escaping @Sendable () -> Void = {}
     ) throws {
         admin = try TopicAdmin(configuration: configuration, logger: logger)
         self.topics = topics
         self.interval = interval ?? (configuration.profile == .local ? .seconds(1) : .seconds(30))
         self.logger = logger.with([.component: "bus.topics"])
+        self.onReturn = onReturn
         wakeup = try Wakeup()
     }
 
@@ -74,7 +78,7 @@ package final class TopicKeeper: Sendable {
             var pause = interval.wholeMilliseconds
             do {
                 try admin.ensureNow(topics, timeout: Self.attemptTimeout)
-                isHealthy.store(true, ordering: .releasing)
+                if !isHealthy.exchange(true, ordering: .acquiringAndReleasing) { onReturn() }
             } catch {
                 if isHealthy.exchange(false, ordering: .acquiringAndReleasing) {
                     logger.warning("the topics cannot be seen to; it is tried again", [.error: .error(error)])

@@ -1,5 +1,7 @@
+package import Resilience
+
 /// Why the policy engine could not be made, reloaded or asked.
-package struct PolicyError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct PolicyError: DependencyError, Sendable, Equatable, CustomStringConvertible {
     /// What went wrong.
     package enum Code: String, Sendable, CaseIterable {
         /// The engine's library is not there or is not the one expected.
@@ -27,6 +29,17 @@ package struct PolicyError: Error, Sendable, Equatable, CustomStringConvertible 
 
     /// Whether asking again later may help.
     package var isRetriable: Bool { code == .overloaded || code == .unreachable }
+
+    /// What it says about the engine.
+    package var outcome: CircuitBreakerStateMachine.Outcome {
+        switch code {
+        case .unreachable, .evaluationFailed, .badAnswer: .failure
+        case .overloaded, .libraryMissing, .unreadable, .badPolicy, .badDecision: .unknown
+        }
+    }
+
+    /// Whether it may be asked again: a question changes nothing.
+    package var verdict: Retrier.Verdict { isRetriable ? .again() : .giveUp }
 
     /// The code and the message.
     package var description: String { "PolicyError.\(code.rawValue): \(message)" }

@@ -26,6 +26,7 @@ package struct RESTPolicyEngine: PolicyEngine {
     private let client: HTTPClientPool
     private let logger: Logger
     private let url: String
+    private let healthURL: String
 
     /// Makes an engine over a client, which stays the caller's to shut down.
     package init(_ configuration: Configuration, client: HTTPClientPool, logger: Logger) {
@@ -33,8 +34,10 @@ package struct RESTPolicyEngine: PolicyEngine {
         self.client = client
         self.logger = logger
         let path = PolicyDecision.documentPath.split(separator: ".").joined(separator: "/")
-        let base = configuration.baseURL
-        url = (base.hasSuffix("/") ? String(base.dropLast()) : base) + "/v1/data/" + path
+        let given = configuration.baseURL
+        let base = given.hasSuffix("/") ? String(given.dropLast()) : given
+        url = base + "/v1/data/" + path
+        healthURL = base + "/health"
     }
 
     /// Asks the server; denies when it cannot be reached or does not answer as it should.
@@ -49,6 +52,12 @@ package struct RESTPolicyEngine: PolicyEngine {
             )
             return PolicyDecision(engineFailure: error)
         }
+    }
+
+    /// Whether the server answers `GET /health` (the same REST API) with 200.
+    package func isHealthy() async -> Bool {
+        let request = HTTPClientRequest(url: healthURL, timeout: configuration.timeout)
+        return (try? await client.send(request))?.status == 200
     }
 
     private func evaluate(_ input: PolicyInput) async throws(PolicyError) -> JSONValue? {

@@ -1,5 +1,6 @@
 package import EventLoop
 package import Observability
+package import Resilience
 import Synchronization
 
 /// A pool of connections to one database.
@@ -16,6 +17,7 @@ import Synchronization
 /// After an outage of the server the pool opens its connections again by itself.
 package final class PostgresClient: Sendable {
     let pool: PostgresPool
+    private let breaker: CircuitBreaker?
     private let ownsLoop: Bool
     private let isClosed = Atomic<Bool>(false)
 
@@ -24,15 +26,23 @@ package final class PostgresClient: Sendable {
     ///   - configuration: Where the database is, and the limits.
     ///   - loop: The loop that drives the connections; nil: one of its own. libpq resolves host names on the loop's
     ///     thread, so share a loop with other work only where the host is an address or a socket.
+    ///   - breaker: Refuses calls at once while the server does not answer; closes when the pool has connected again.
     ///   - logger: Where lost connections are reported.
     /// - Throws: `PostgresError` with code `invalidParameter` for limits that make no sense; `EventLoopError` when the
     ///   process is out of descriptors or threads.
-    package init(configuration: PostgresConfiguration, loop: EventLoop? = nil, logger: Logger = .disabled) throws {
+    package init(
+        configuration: PostgresConfiguration,
+        loop: EventLoop? = nil,
+        breaker: CircuitBreaker? = nil,
+        logger: Logger = .disabled
+    ) throws {
         try configuration.validate()
+        self.breaker = breaker
         ownsLoop = loop == nil
         pool = PostgresPool(
             configuration: configuration,
             loop: try loop ?? EventLoop.start(name: "postgres"),
+            breaker: breaker,
             logger: logger
         )
     }
@@ -104,8 +114,42 @@ package final class PostgresClient: Sendable {
         return results
     }
 
+    /// Asks the server for a sign of life, whatever the breaker says; an answer closes it.
+    /// - Throws: As `query`.
+    package func ping() async throws {
+        var pipeline = EncodedPipeline()
+        try pipeline.append("SELECT 1", [])
+        do {
+            _ = try await submit(.pipeline(pipeline), on: nil)
+            breaker?.recover()
+        } catch let error as PostgresError {
+            if error.outcome == .failure { breaker?.fail(error) }
+            throw error
+        }
+    }
+
     /// Runs any work; see `PostgresJob.Work`.
+    ///
+    /// What runs on a leased connection has passed the breaker with the lease.
     func run(
+        _ work: PostgresJob.Work,
+        on connection: PoolStateMachine.ConnectionID?,
+        isCancellable: Bool = true
+    ) async throws -> PostgresJob.Outcome {
+        guard let breaker, connection == nil else {
+            return try await submit(work, on: connection, isCancellable: isCancellable)
+        }
+        do {
+            return try await breaker.run { try await submit(work, on: nil, isCancellable: isCancellable) }
+        } catch is CircuitBreakerError {
+            throw PostgresError(
+                .unavailable,
+                "the database has failed repeatedly and is not asked at the moment: try again when it is back"
+            )
+        }
+    }
+
+    private func submit(
         _ work: PostgresJob.Work,
         on connection: PoolStateMachine.ConnectionID?,
         isCancellable: Bool = true

@@ -36,9 +36,9 @@ package struct PostgresConfiguration: Sendable {
     package var statementGrace: Duration = .seconds(5)
     /// How long a connection may be unused before it is tried with an empty statement.
     package var healthCheckInterval: Duration = .seconds(30)
-    /// First pause after a failed attempt to connect; doubles each time, with up to 50 % taken off at random.
+    /// Longest first pause after a failed attempt to connect; doubles each time, and the pause is drawn below it.
     package var reconnectDelayMin: Duration = .milliseconds(50)
-    /// Longest pause between two attempts to connect.
+    /// Where the doubling of pauses between attempts to connect ends.
     package var reconnectDelayMax: Duration = .seconds(2)
     /// Prepared statements kept per connection; one more is sent unprepared each time.
     package var preparedStatementsMax = 512

@@ -1,5 +1,6 @@
 package import EventLoop
 package import Observability
+package import Resilience
 import Synchronization
 
 /// A connection to Redis that pipelines by itself: commands that come in the same moment travel together.
@@ -26,18 +27,26 @@ package final class RedisClient: Sendable {
     private let isClosed = Atomic<Bool>(false)
     private let pendingCount = Atomic<Int>(0)
     private let link: RedisLink
+    private let breaker: CircuitBreaker?
     private let logger: Logger
 
     /// Makes a client; nothing is opened before `start` or the first command.
     /// - Parameters:
     ///   - configuration: Where Redis is, and the limits.
     ///   - loop: The loop that drives the connection; nil: one of its own.
+    ///   - breaker: Refuses commands at once while Redis does not answer; it closes when the connection stands again.
     ///   - logger: Where the loss and the return of Redis are reported.
     /// - Throws: `EventLoopError` when the process is out of descriptors or threads.
-    package init(configuration: RedisConfiguration, loop: EventLoop? = nil, logger: Logger = .disabled) throws {
+    package init(
+        configuration: RedisConfiguration,
+        loop: EventLoop? = nil,
+        breaker: CircuitBreaker? = nil,
+        logger: Logger = .disabled
+    ) throws {
         self.configuration = configuration
         self.loop = try loop ?? EventLoop.start(name: "redis")
         ownsLoop = loop == nil
+        self.breaker = breaker
         self.logger = logger
         state = Mutex(State(machine: RedisConnectionStateMachine(configuration: configuration)))
         link = RedisLink(configuration: configuration, loop: self.loop)
@@ -45,7 +54,7 @@ package final class RedisClient: Sendable {
     }
 
     /// Whether Redis answers at the moment.
-    package var isAvailable: Bool { state.withLock { $0.machine.isReady } }
+    package var isAvailable: Bool { state.withLock { $0.machine.isReady } && !(breaker?.isRefusing ?? false) }
 
     /// Begins to connect, and keeps the connection from now on.
     package func start() {
@@ -74,6 +83,15 @@ package final class RedisClient: Sendable {
     /// - Throws: `RedisError`; `CancellationError` where the task was cancelled, and then the command may have taken
     ///   effect.
     package func command(_ words: [RedisArgument]) async throws -> RedisValue {
+        guard let breaker else { return try await send(words) }
+        do {
+            return try await breaker.run { try await send(words) }
+        } catch is CircuitBreakerError {
+            throw RedisError(.unavailable, "Redis has failed repeatedly and is not asked at the moment")
+        }
+    }
+
+    private func send(_ words: [RedisArgument]) async throws -> RedisValue {
         let request = RedisRequest(
             bytes: RedisCommandEncoder.encode(words),
             deadline: .now + configuration.commandTimeout
@@ -156,6 +174,7 @@ package final class RedisClient: Sendable {
     /// On the loop's thread.
     func didOpen() {
         state.withLock { $0.machine.connected() }
+        breaker?.recover()
         logger.info("redis is available")
     }
 
@@ -168,8 +187,9 @@ package final class RedisClient: Sendable {
                 state.machine.lost()
                 return (true, true)
             }
-            return (state.machine.failed(now: now, jitter: .random(in: 0..<1)), false)
+            return (state.machine.failed(now: now, random: .random(in: 0..<1)), false)
         }
+        breaker?.fail(error)
         guard isNews else { return }
         if wasReady {
             logger.warning("the connection to redis was lost", [.error: .error(error)])

@@ -26,9 +26,9 @@ package struct RedisConfiguration: Sendable {
     package var pendingMax = 10_000
     /// How long the server may be silent while commands wait before the connection is given up.
     package var silenceMax: Duration = .seconds(1)
-    /// First pause after a failed attempt to connect; doubles each time, with up to 50 % taken off at random.
+    /// Longest first pause after a failed attempt to connect; doubles each time, and the pause is drawn below it.
     package var reconnectDelayMin: Duration = .milliseconds(50)
-    /// Longest pause between two attempts to connect.
+    /// Where the doubling of pauses between attempts to connect ends.
     package var reconnectDelayMax: Duration = .seconds(2)
 
     /// Makes a configuration with the documented defaults.

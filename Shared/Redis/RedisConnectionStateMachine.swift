@@ -1,3 +1,5 @@
+import Resilience
+
 /// Decides when to connect, and whether a command may be sent now.
 ///
 /// No I/O, no clock.
@@ -71,16 +73,13 @@ struct RedisConnectionStateMachine: Sendable {
     /// The attempt failed.
     /// - Parameters:
     ///   - now: The time.
-    ///   - jitter: A random number in 0..<1; takes up to half of the pause away.
+    ///   - random: A random number in 0..<1, which the pause is drawn with.
     /// - Returns: Whether it is the first failure, which is worth a line in the log.
-    mutating func failed(now: Instant, jitter: Double) -> Bool {
+    mutating func failed(now: Instant, random: Double) -> Bool {
         guard case .connecting = phase else { return false }
-        let delay = min(
-            configuration.reconnectDelayMin * (1 << min(failedAttempts, 20)),
-            configuration.reconnectDelayMax
-        )
+        let policy = RetryPolicy.endless(from: configuration.reconnectDelayMin, to: configuration.reconnectDelayMax)
+        phase = .pausing(until: now + policy.pause(retry: failedAttempts, random: random))
         failedAttempts += 1
-        phase = .pausing(until: now + delay * (1 - jitter / 2))
         return failedAttempts == 1
     }
 

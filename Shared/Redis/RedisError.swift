@@ -1,7 +1,9 @@
+package import Resilience
+
 /// What went wrong with a call to Redis.
 ///
 /// `description` holds no keys, values or passwords.
-package struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct RedisError: DependencyError, Sendable, Equatable, CustomStringConvertible {
     /// The kind of failure.
     package enum Code: Sendable, Hashable {
         /// Redis is not there at the moment; nothing was sent. An ordinary state: go on without it.
@@ -43,6 +45,19 @@ package struct RedisError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unexpectedAnswer, .invalidConfiguration, .closed: false
         }
     }
+
+    /// What it says about the server.
+    package var outcome: CircuitBreakerStateMachine.Outcome {
+        switch code {
+        case .unavailable, .connectionLost, .timeout: .failure
+        case .server(let kind): ["LOADING", "BUSY", "MASTERDOWN"].contains(kind) ? .failure : .success
+        case .unexpectedAnswer: .success
+        case .overloaded, .invalidConfiguration, .closed: .unknown
+        }
+    }
+
+    /// Whether the call may be made again, which ``isRetriable`` tells; only what is idempotent should be.
+    package var verdict: Retrier.Verdict { isRetriable ? .again() : .giveUp }
 
     /// Code and message, without data.
     package var description: String { "redis error \(code): \(message)" }

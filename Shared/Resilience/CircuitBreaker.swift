@@ -133,6 +133,17 @@ package final class CircuitBreaker: Sendable {
         change(error: text) { machine, now in machine.end(permit, outcome, now: now) }
     }
 
+    /// Whether a call would be refused now.
+    package var isRefusing: Bool {
+        let instant = now()
+        return guarded.withLock { $0.machine.refuses(now: instant) }
+    }
+
+    /// Notes that the dependency failed, seen outside of a call: the client could not connect.
+    package func fail(_ error: any Error) {
+        change(error: String(describing: error)) { machine, now in machine.fail(now: now) }
+    }
+
     /// Notes that the dependency is there again, seen outside of a call: the client has connected.
     package func recover() {
         if isPristine { return }

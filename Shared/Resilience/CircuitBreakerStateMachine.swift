@@ -136,6 +136,21 @@ package struct CircuitBreakerStateMachine: Sendable {
         }
     }
 
+    /// Whether a call would be refused now.
+    package func refuses(now: Instant) -> Bool {
+        switch phase {
+        case .closed, .halfOpen(nil): false
+        case .open(let until): now < until
+        case .halfOpen(.some(let since)): since.duration(to: now) < limits.openDuration
+        }
+    }
+
+    /// The dependency has failed outside of a call: the client could not connect.
+    package mutating func fail(now: Instant) {
+        guard case .closed = phase else { return }
+        end(Permit(generation: generation), .failure, now: now)
+    }
+
     /// The dependency has shown outside of a call that it is there: the client has connected again.
     package mutating func recover() {
         enter(.closed(failures: 0))

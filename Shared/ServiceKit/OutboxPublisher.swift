@@ -2,6 +2,7 @@ import Domain
 package import EventBus
 import Lifecycle
 package import Observability
+package import Resilience
 package import Store
 import Synchronization
 
@@ -36,6 +37,7 @@ package final class OutboxPublisher: Service {
     package let name = "outbox-publisher"
     private let producer: BusProducer
     private let outbox: OutboxStore
+    private let breaker: CircuitBreaker
     private let logger: Logger
     private let waitingMax: Int
     private let state = Mutex(State())
@@ -46,11 +48,19 @@ package final class OutboxPublisher: Service {
     /// - Parameters:
     ///   - producer: The producer.
     ///   - outbox: Where rows of acknowledged events are removed.
+    ///   - breaker: While it is open nothing is sent: the relay does, when the broker is back.
     ///   - waitingMax: How many events may wait; what comes beyond is left to the relay.
     ///   - logger: For what could not be published.
-    package init(producer: BusProducer, outbox: OutboxStore, waitingMax: Int = 10_000, logger: Logger) {
+    package init(
+        producer: BusProducer,
+        outbox: OutboxStore,
+        breaker: CircuitBreaker,
+        waitingMax: Int = 10_000,
+        logger: Logger
+    ) {
         self.producer = producer
         self.outbox = outbox
+        self.breaker = breaker
         self.logger = logger
         self.waitingMax = waitingMax
         (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -69,6 +79,9 @@ package final class OutboxPublisher: Service {
         if left > 0 { logger.warning("events left to the relay: too many wait", [.count: .integer(left)]) }
         wake.yield()
     }
+
+    /// Whether publishing has no use now: the broker does not answer.
+    package var isRefusing: Bool { breaker.isRefusing }
 
     /// Publishes until it is shut down, then what still waits.
     package func run() async throws {
@@ -108,8 +121,11 @@ package final class OutboxPublisher: Service {
     /// - Returns: Those that the broker has acknowledged.
     private func send(_ events: [OutboxEvent]) async -> [OutboxEvent] {
         do {
-            try await producer.publish(events.map(OutgoingRecord.init))
+            try await breaker.run { try await producer.publish(events.map(OutgoingRecord.init)) }
             return events
+        } catch is CircuitBreakerError {
+            logger.debug("events left to the relay: the broker is away", [.count: .integer(events.count)])
+            return []
         } catch {
             logger.warning(
                 "publishing failed: the relay will try again",

@@ -40,11 +40,16 @@ package final class OutboxRelay: Service {
 
     /// Looks and publishes until it is shut down.
     package func run() async throws {
+        var notice = RareNotice()
         while await !shutdownSignal.wait(atMost: interval) {
+            // Rows that are read are put off for a deadline, which helps nobody while they cannot be sent.
+            if publisher.isRefusing { continue }
             do {
                 while try await relayOnce() == batchMax, !shutdownSignal.isRaised {}
             } catch {
-                logger.warning("the outbox could not be read: trying again", [.error: .error(error)])
+                if notice.isDue(now: .now) {
+                    logger.warning("the outbox cannot be read: it is tried until it can", [.error: .error(error)])
+                }
             }
         }
     }

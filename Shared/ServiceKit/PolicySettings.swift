@@ -1,7 +1,8 @@
 package import Configuration
 import HTTPClient
-package import Observability
+import Observability
 package import Policy
+import Resilience
 
 /// Where policies are decided.
 package struct PolicySettings: Sendable {
@@ -13,6 +14,8 @@ package struct PolicySettings: Sendable {
     package var library: String
     /// How long a decision is remembered.
     package var cacheLifetime: Duration
+    /// How long a question waits for an engine that fails before it is denied.
+    package var patience: Duration
 
     /// Reads the settings.
     package init(environment: inout EnvironmentReader) {
@@ -35,22 +38,31 @@ package struct PolicySettings: Sendable {
             in: .zero ... .seconds(60),
             help: "how long a decision is remembered, and so how late a change is seen"
         )
+        patience = environment.duration(
+            "PARLEY_POLICY_PATIENCE",
+            default: .seconds(10),
+            in: .zero ... .seconds(300),
+            help: "how long a question waits for a policy engine that fails before it is denied"
+        )
     }
 }
 
 extension PolicySettings {
-    /// The engine that these settings name, with a memory in front.
+    /// The engine that these settings name, with patience and a memory in front; `policy` in `/health`.
     ///
-    /// - Parameters:
-    ///   - logger: For failures of the engine; each is a denial.
-    ///   - metrics: Where hits and misses of the memory are counted.
+    /// - Parameter runtime: Has the breaker, and counts hits and misses of the memory.
     /// - Returns: The engine.
     /// - Throws: `PolicyError` when the policies cannot be loaded; `HTTPClientError`.
-    package func engine(logger: Logger, metrics: MetricsRegistry) throws -> any PolicyEngine {
+    package func engine(for runtime: ServiceRuntime) throws -> any PolicyEngine {
+        let logger = runtime.logger
+        let breaker = runtime.breakers.breaker("policy")
         let engine: any PolicyEngine
         if let serverURL {
-            engine = RESTPolicyEngine(.init(baseURL: serverURL), client: try HTTPClientPool(), logger: logger)
+            let server = RESTPolicyEngine(.init(baseURL: serverURL), client: try HTTPClientPool(), logger: logger)
+            runtime.watch("policy", [breaker], isBack: server.isHealthy)
+            engine = server
         } else {
+            runtime.watch("policy", [breaker])
             engine = try EmbeddedOPA(
                 .init(libraryPath: library),
                 bundle: try PolicyBundle(folder: folder),
@@ -59,6 +71,10 @@ extension PolicySettings {
         }
         var configuration = CachingPolicyEngine.Configuration()
         configuration.timeToLive = cacheLifetime
-        return CachingPolicyEngine(engine, configuration: configuration, metrics: metrics)
+        return CachingPolicyEngine(
+            PatientPolicyEngine(engine, breaker: breaker, patience: patience, logger: logger),
+            configuration: configuration,
+            metrics: runtime.metrics
+        )
     }
 }

@@ -3,6 +3,7 @@ package import EventBus
 package import JSON
 package import Observability
 import Postgres
+package import Resilience
 package import Store
 
 /// A record that passed its topic's schema.
@@ -33,13 +34,24 @@ package struct RecordGate: Sendable {
     private let producer: BusProducer
     private let deadLetters: DeadLetterStore
     private let outbox: OutboxStore
+    private let databaseBreaker: CircuitBreaker
     private let logger: Logger
 
-    /// Makes a gate.
-    package init(producer: BusProducer, deadLetters: DeadLetterStore, outbox: OutboxStore, logger: Logger) {
+    /// How often it is looked whether the database is back.
+    private static let pause = Duration.milliseconds(100)
+
+    /// Makes a gate; it lets nothing through while the database's breaker is open.
+    package init(
+        producer: BusProducer,
+        deadLetters: DeadLetterStore,
+        outbox: OutboxStore,
+        databaseBreaker: CircuitBreaker,
+        logger: Logger
+    ) {
         self.producer = producer
         self.deadLetters = deadLetters
         self.outbox = outbox
+        self.databaseBreaker = databaseBreaker
         self.logger = logger
     }
 
@@ -58,6 +70,10 @@ package struct RecordGate: Sendable {
         topic: Topic,
         _ body: (IncomingEvent) async throws -> Void
     ) async throws {
+        // The record stays where it is, uncommitted; as others wait too, the bus soon pauses the partitions.
+        while databaseBreaker.isRefusing {
+            try await Task.sleep(for: Self.pause)
+        }
         guard let event = try await open(record, topic: topic) else { return }
         do {
             try await body(event)

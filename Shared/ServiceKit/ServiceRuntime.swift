@@ -7,6 +7,7 @@ package import Postgres
 package import Redis
 package import Resilience
 package import Store
+import Synchronization
 
 /// The parts that every service has, made once and in one place.
 package final class ServiceRuntime: Sendable {
@@ -48,25 +49,48 @@ package final class ServiceRuntime: Sendable {
         self.logger = logger
         metrics = MetricsRegistry()
         health = HealthRegistry()
-        breakers = CircuitBreakerRegistry(metrics: metrics, logger: logger)
+        let breakers = CircuitBreakerRegistry(limits: settings.breakers, metrics: metrics, logger: logger)
+        self.breakers = breakers
         owner = "\(settings.name)/\(getpid())/\(Identifier.make())"
-        database = try PostgresClient(configuration: settings.database, logger: logger)
-        redis = try settings.redis.map { try RedisClient(configuration: $0, logger: logger) }
-        let topics = try TopicKeeper(configuration: settings.bus, topics: settings.topics, logger: logger)
+        let databaseBreaker = breakers.breaker("postgres")
+        database = try PostgresClient(configuration: settings.database, breaker: databaseBreaker, logger: logger)
+        redis = try settings.redis.map {
+            try RedisClient(configuration: $0, breaker: breakers.breaker("redis"), logger: logger)
+        }
+        let brokerBreaker = breakers.breaker("broker")
+        let topics = try TopicKeeper(configuration: settings.bus, topics: settings.topics, logger: logger) {
+            brokerBreaker.recover()
+        }
         self.topics = topics
         producer = try BusProducer(configuration: settings.bus, logger: logger) { _ in topics.nudge() }
         outbox = OutboxStore(database: database, configuration: settings.store)
-        publisher = OutboxPublisher(producer: producer, outbox: outbox, logger: logger)
+        publisher = OutboxPublisher(producer: producer, outbox: outbox, breaker: brokerBreaker, logger: logger)
         gate = RecordGate(
             producer: producer,
             deadLetters: DeadLetterStore(database: database),
             outbox: outbox,
+            databaseBreaker: databaseBreaker,
             logger: logger
         )
         health.register("postgres")
         health.register("broker", isRequired: false)
         if redis != nil { health.register("redis", isRequired: false) }
     }
+
+    /// Adds a component to `/health` that is as its breakers are: down when all are open, degraded when some are.
+    ///
+    /// - Parameters:
+    ///   - name: The component's name.
+    ///   - breakers: Its breakers.
+    ///   - isBack: Asked every second while one of them is not closed; true closes them.
+    package func watch(_ name: String, _ breakers: [CircuitBreaker], isBack: (@Sendable () async -> Bool)? = nil) {
+        health.register(name, isRequired: false)
+        let watched = WatchedComponent(name: name, breakers: breakers, isBack: isBack)
+        watchedComponents.withLock { $0.append(watched) }
+    }
+
+    /// What ``watch(_:_:isBack:)`` added.
+    let watchedComponents = Mutex<[WatchedComponent]>([])
 
     /// A consumer of the platform's topics, in the group of a role.
     ///

@@ -4,6 +4,7 @@ package import HTTPServer
 import Observability
 import Postgres
 import Redis
+import Resilience
 import Store
 
 extension ServiceSettings {
@@ -30,6 +31,18 @@ extension ServiceSettings {
         readBus(&environment)
         readStore(&environment)
         readRetention(&environment)
+        breakers.failuresMax = environment.int(
+            "PARLEY_BREAKER_FAILURES",
+            default: breakers.failuresMax,
+            in: 1...1000,
+            help: "failures in a row after which a dependency is not called for a while"
+        )
+        breakers.openDuration = environment.duration(
+            "PARLEY_BREAKER_OPEN",
+            default: breakers.openDuration,
+            in: .milliseconds(100) ... .seconds(3600),
+            help: "how long it is not called, if nothing shows before that it is back"
+        )
     }
 
     private mutating func readServer(httpPort: Int, _ environment: inout EnvironmentReader) {

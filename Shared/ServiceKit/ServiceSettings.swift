@@ -2,6 +2,7 @@ package import EventBus
 package import Observability
 package import Postgres
 package import Redis
+package import Resilience
 package import Store
 
 /// What every service of the platform needs to know.
@@ -24,6 +25,8 @@ package struct ServiceSettings: Sendable {
     package var partitions: Int
     /// On how many brokers a partition is kept.
     package var replication: Int
+    /// When circuit breakers open, and for how long.
+    package var breakers: CircuitBreakerStateMachine.Limits
     /// Where the service's own HTTP endpoints listen.
     package var httpHost: String
     /// The port of the service's own HTTP endpoints; 0 takes a free one.
@@ -47,6 +50,7 @@ package struct ServiceSettings: Sendable {
         }
         partitions = 8
         replication = 1
+        breakers = CircuitBreakerStateMachine.Limits()
         httpHost = "127.0.0.1"
         httpPort = 0
     }

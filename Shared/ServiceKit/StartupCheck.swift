@@ -3,7 +3,9 @@ import Lifecycle
 import Observability
 import Postgres
 import Redis
+import Resilience
 import Store
+import Synchronization
 
 /// Waits for what the service needs, says what it waits for, then opens the gate; from then on it watches how the
 /// components are.
@@ -21,7 +23,12 @@ struct StartupCheck: Service {
 
     func run() async throws {
         let migrations = try Migrations.files().count
-        while !(await isUsable(migrations: migrations)) {
+        var notice = RareNotice()
+        while let reason = await missing(migrations: migrations) {
+            // Once, then rarely: it may be hours until what is waited for is there.
+            if notice.isDue(reason.summary.description, now: .now) {
+                runtime.logger.log(reason.level, reason.summary, reason.fields)
+            }
             if await stopped.wait(atMost: .milliseconds(250)) { return }
         }
         runtime.readiness.open()
@@ -37,7 +44,16 @@ struct StartupCheck: Service {
         stopped.raise()
     }
 
-    private func isUsable(migrations: Int) async -> Bool {
+    /// What the service still waits for.
+    private struct Missing {
+        let summary: StaticString
+        var level = LogLevel.info
+        var fields: LogMetadata = [:]
+    }
+
+    /// Looks whether all is there that the service needs.
+    /// - Returns: Nil when it is; else the first thing that is not.
+    private func missing(migrations: Int) async -> Missing? {
         let health = runtime.health
         do {
             let state = try await runtime.database.query(
@@ -49,53 +65,68 @@ struct StartupCheck: Service {
             )
             guard let row = state.rows.first, try row.int("applied") >= migrations else {
                 health.report("postgres", .down, error: "the migrations are not applied")
-                runtime.logger.info("waiting for the migrations: parleyctl migrate applies them")
-                return false
+                return Missing(summary: "waiting for the migrations: parleyctl migrate applies them")
             }
             let durability = try row.string("durability")
             guard durability == "on" || durability == "remote_apply" else {
                 health.report("postgres", .down, error: "synchronous_commit is \(durability), it must be on")
-                runtime.logger.error("synchronous_commit must be on: a commit would not be durable")
-                return false
+                return Missing(
+                    summary: "waiting for synchronous_commit to be on: a commit would not be durable",
+                    level: .error
+                )
             }
             health.report("postgres", .ok)
         } catch {
             health.report("postgres", .down, error: describe(error))
-            runtime.logger.info("waiting for the database", [.error: .error(error)])
-            return false
-        }
-        guard runtime.topics.areTopicsThere else {
-            health.report("broker", .down, error: "the topics are not there yet")
-            runtime.logger.info("waiting for the broker")
-            return false
+            try? await runtime.database.ping()
+            return Missing(summary: "waiting for the database", fields: [.error: .string(describe(error))])
         }
         await watch()
-        return true
+        guard runtime.topics.areTopicsThere else {
+            health.report("broker", .down, error: "the topics are not there yet")
+            return Missing(summary: "waiting for the broker")
+        }
+        return nil
     }
 
     private func watch() async {
         let health = runtime.health
         do {
-            _ = try await runtime.database.query("SELECT 1", [])
+            try await runtime.database.ping()
             health.report("postgres", .ok)
+        } catch let error as PostgresError where error.outcome == .unknown && !isFailing("postgres") {
+            health.report("postgres", .degraded, error: error.description)
         } catch {
             health.report("postgres", .down, error: describe(error))
         }
-        if runtime.topics.areTopicsThere {
-            health.report("broker", .ok)
+        if !runtime.topics.areTopicsThere {
+            health.report("broker", .down, error: runtime.breakers.breaker("broker").status.lastError ?? "no answer")
         } else {
-            health.report("broker", .down, error: "the broker does not answer")
+            health.report("broker", isFailing("broker") ? .degraded : .ok)
         }
         if let redis = runtime.redis {
             if redis.isAvailable {
                 health.report("redis", .ok)
             } else {
-                health.report("redis", .degraded, error: "redis does not answer: slower, still right")
+                let error = runtime.breakers.breaker("redis").status.lastError
+                health.report("redis", .down, error: error ?? "redis does not answer: slower, still right")
             }
+        }
+        for component in runtime.watchedComponents.withLock(\.self) {
+            await component.probe()
+            let (status, error) = component.health
+            health.report(component.name, status, error: error)
         }
     }
 
+    private func isFailing(_ breaker: String) -> Bool {
+        runtime.breakers.breaker(breaker).status.state != .closed
+    }
+
     private func describe(_ error: any Error) -> String {
-        (error as? PostgresError)?.description ?? "unknown error"
+        guard let error = error as? PostgresError else { return "unknown error" }
+        // What opened the breaker says more than that it is open.
+        let cause = error.code == .unavailable ? runtime.breakers.breaker("postgres").status.lastError : nil
+        return cause ?? error.description
     }
 }

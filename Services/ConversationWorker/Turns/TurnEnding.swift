@@ -4,6 +4,7 @@ import EventBus
 import JSON
 import Models
 import Observability
+import Policy
 import ServiceKit
 import Store
 
@@ -14,9 +15,15 @@ struct TurnFailure: Error {
     /// What people read.
     let message: String
 
-    /// A policy said no.
-    static func denied(_ reason: String) -> TurnFailure {
-        TurnFailure(code: "policy_denied", message: "A policy does not allow this turn: \(reason)")
+    /// A policy said no, or could not be asked.
+    static func denied(_ decision: PolicyDecision) -> TurnFailure {
+        if decision.origin == .engineFailed {
+            return TurnFailure(
+                code: "policy_unavailable",
+                message: "The turn was denied because nobody could decide whether it may run: \(decision.reason)"
+            )
+        }
+        return TurnFailure(code: "policy_denied", message: "A policy does not allow this turn: \(decision.reason)")
     }
 
     /// There are not enough tokens left.

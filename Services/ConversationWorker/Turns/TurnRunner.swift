@@ -92,9 +92,9 @@ struct TurnRunner: Sendable {
             _ = state.takePosition()
             return try await fail(state, .attemptsExhausted(attemptsMax), claimsNext: claimsNext)
         }
-        let persona = try await personas.persona(turn.personaID, tenantID: turn.key.tenantID)
-        let history = try await contexts.history(before: turn)
-        let journal = turn.mayHaveJournal ? try await turns.journal(of: turn.key) : []
+        let persona = try await retrying { try await personas.persona(turn.personaID, tenantID: turn.key.tenantID) }
+        let history = try await retrying { try await contexts.history(before: turn) }
+        let journal = turn.mayHaveJournal ? try await retrying { try await turns.journal(of: turn.key) } : []
         var state = TurnState(
             turn: turn,
             context: [ModelMessage(role: .system, content: persona.prompt)] + history,
@@ -130,7 +130,7 @@ struct TurnRunner: Sendable {
 
     private func admit(_ state: inout TurnState, turn: ClaimedTurn) async throws -> TurnFailure? {
         let decision = try await mayRun(turn, with: profile)
-        guard decision.isAllowed else { return .denied(decision.reason) }
+        guard decision.isAllowed else { return .denied(decision) }
         state.appendDecision(.policy, name: "turn.run", response: decision.journalJSON)
         return nil
     }
@@ -160,11 +160,9 @@ struct TurnRunner: Sendable {
         request.idempotencyKey = "\(turn.key.turnID)/\(state.toolRounds)"
         request.deadline = deadline
         let estimate = TokenEstimator.inputTokens(of: request)
-        let reservation = try await budget.reserve(
-            tenant: turn.key.tenantID,
-            persona: turn.personaID,
-            estimate: estimate
-        )
+        let reservation = try await retrying {
+            try await budget.reserve(tenant: turn.key.tenantID, persona: turn.personaID, estimate: estimate)
+        }
         guard reservation.decision.allowed else { throw TurnFailure.budgetExceeded(reservation.decision) }
         state.note(reservation.decision)
         let deltas = DeltaStream(
@@ -218,13 +216,13 @@ struct TurnRunner: Sendable {
     }
 
     /// Repeats what the database could not do, while the worker lives: what was paid for is not thrown away because
-    /// Postgres restarts.
+    /// Postgres restarts, and no attempt at the turn is used up.
     ///
     /// If the lease is lost over it the write is refused, and that is right too.
-    func retrying<Value: Sendable>(_ write: () async throws -> Value) async throws -> Value {
-        try await Retrier(.endless(from: .milliseconds(50), to: .seconds(2))).run { attempt in
-            if attempt == 2 { logger.warning("a write is tried again until it succeeds") }
-            return try await write()
+    func retrying<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
+        try await Retrier(.endless(from: .milliseconds(50), to: .seconds(1))).run { attempt in
+            if attempt == 2 { logger.warning("the database does not answer: a turn waits for it") }
+            return try await work()
         }
     }
 }

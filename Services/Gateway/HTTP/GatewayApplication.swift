@@ -73,10 +73,13 @@ struct GatewayApplication: Sendable {
 
     private func answer(to error: PostgresError, trace: TraceContext) -> HTTPResponse {
         logger.with(trace: trace).warning("the database did not do its part", [.error: .error(error)])
-        if error.isConnectionFailure {
+        if [.connection, .timeout].contains(error.code) {
             return Problem.unavailable(
                 "The database does not answer at the moment; whether anything was accepted is not known."
             ).response
+        }
+        if error.code == .unavailable {
+            return Problem.unavailable("The database does not answer at the moment; nothing was accepted.").response
         }
         return Problem.unavailable("The database has too much to do at the moment; nothing was accepted.").response
     }

@@ -109,7 +109,7 @@ final class ConnectionTable: @unchecked Sendable, LibPQConnectionOwner {
     // MARK: LibPQConnectionOwner
 
     func connectionDidOpen(_ connection: LibPQConnection) {
-        pool?.connectionIsFree(connection.id)
+        pool?.connectionIsOpen(connection.id)
     }
 
     func connectionDidFail(_ connection: LibPQConnection, _ error: PostgresError) {

@@ -1,3 +1,5 @@
+import Resilience
+
 /// Decides which connection serves which caller, when to open, check and drop connections.
 ///
 /// No I/O, no clock: the caller gives the time and carries out the answers.
@@ -17,8 +19,7 @@ struct PoolStateMachine: Sendable {
         var waitersMax = 1024
         var acquireTimeout: Duration = .seconds(5)
         var healthCheckInterval: Duration = .seconds(30)
-        var reconnectDelayMin: Duration = .milliseconds(50)
-        var reconnectDelayMax: Duration = .seconds(2)
+        var reconnect = RetryPolicy.endless(from: .milliseconds(50), to: .seconds(2))
     }
 
     /// The answer to a caller that wants a connection.
@@ -147,14 +148,12 @@ struct PoolStateMachine: Sendable {
     /// - Parameters:
     ///   - connection: Which.
     ///   - now: The time.
-    ///   - jitter: A random number in 0..<1; takes up to half of the pause away, so that clients do not come in step.
-    mutating func connectFailed(_ connection: ConnectionID, now: Instant, jitter: Double) {
+    ///   - random: A random number in 0..<1, which the pause is drawn with.
+    mutating func connectFailed(_ connection: ConnectionID, now: Instant, random: Double) {
         guard connections.removeValue(forKey: connection) == .connecting else { return }
         connectingCount -= 1
-        let doublings = min(failedAttempts, 20)
-        let delay = min(limits.reconnectDelayMin * (1 << doublings), limits.reconnectDelayMax)
+        backoffUntil = now + limits.reconnect.pause(retry: failedAttempts, random: random)
         failedAttempts += 1
-        backoffUntil = now + delay * (1 - jitter / 2)
     }
 
     /// Time has passed.

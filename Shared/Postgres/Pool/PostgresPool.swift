@@ -1,5 +1,6 @@
 import EventLoop
 import Observability
+import Resilience
 import Synchronization
 
 extension LogKey {
@@ -24,18 +25,19 @@ final class PostgresPool: Sendable {
     private let table: ConnectionTable
     private let lastJobID = Atomic<UInt64>(0)
     private let logger: Logger
+    private let breaker: CircuitBreaker?
 
-    init(configuration: PostgresConfiguration, loop: EventLoop, logger: Logger) {
+    init(configuration: PostgresConfiguration, loop: EventLoop, breaker: CircuitBreaker?, logger: Logger) {
         var limits = PoolStateMachine.Limits()
         limits.size = configuration.poolSize
         limits.connectionsMin = configuration.connectionsMin
         limits.waitersMax = configuration.waitersMax
         limits.acquireTimeout = configuration.acquireTimeout
         limits.healthCheckInterval = configuration.healthCheckInterval
-        limits.reconnectDelayMin = configuration.reconnectDelayMin
-        limits.reconnectDelayMax = configuration.reconnectDelayMax
+        limits.reconnect = .endless(from: configuration.reconnectDelayMin, to: configuration.reconnectDelayMax)
         self.loop = loop
         self.logger = logger
+        self.breaker = breaker
         state = Mutex(State(machine: PoolStateMachine(limits: limits)))
         table = ConnectionTable(configuration: configuration, loop: loop)
         table.pool = self
@@ -174,6 +176,14 @@ final class PostgresPool: Sendable {
         }
     }
 
+    /// A connection was made.
+    ///
+    /// On the loop.
+    func connectionIsOpen(_ connection: ConnectionID) {
+        breaker?.recover()
+        connectionIsFree(connection)
+    }
+
     /// A connection is gone.
     ///
     /// On the loop.
@@ -195,9 +205,10 @@ final class PostgresPool: Sendable {
         let now = ContinuousClock.now
         let isFirst = state.withLock { state in
             let isFirst = !state.machine.isFailing
-            state.machine.connectFailed(connection, now: now, jitter: .random(in: 0..<1))
+            state.machine.connectFailed(connection, now: now, random: .random(in: 0..<1))
             return isFirst
         }
+        breaker?.fail(error)
         if isFirst { logger.error("cannot connect to the database", [.error: .error(error)]) }
     }
 

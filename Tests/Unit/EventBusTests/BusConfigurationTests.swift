@@ -1,3 +1,4 @@
+import Resilience
 import Testing
 
 @testable import EventBus
@@ -142,7 +143,7 @@ import Testing
     }
 
     @Test func retryPausesDoubleUpToTheirLimit() {
-        let pauses = [1, 2, 3, 6, 7, 1000].map { local.retryPause(attempt: $0) }
+        let pauses = [1, 2, 3, 6, 7, 1000].map { local.retries.ceiling(retry: $0 - 1) }
         #expect(
             pauses == [
                 .milliseconds(100), .milliseconds(200), .milliseconds(400), .milliseconds(3200), .seconds(5),

@@ -103,7 +103,7 @@ struct PoolStateMachineTests {
         var pool = machine(size: 8, waitersMax: 100)
         for waiter in 1...8 { _ = pool.lease(UInt64(waiter), now: start) }
         #expect(pool.connectionCount == 8)
-        for connection in 1...8 { pool.connectFailed(UInt64(connection), now: start, jitter: 0) }
+        for connection in 1...8 { pool.connectFailed(UInt64(connection), now: start, random: 1) }
         #expect(pool.isFailing)
         #expect(pool.connectionCount == 0)
         // Eight failures: 50 ms doubled seven times is over the 2 s limit.
@@ -116,21 +116,21 @@ struct PoolStateMachineTests {
         #expect(pool.tick(now: start + .seconds(3)).opening.count == 7)
     }
 
-    @Test("the pause doubles, ends at its limit, and jitter takes up to half of it")
+    @Test("the pause doubles, ends at its limit, and is drawn from 0 up to it")
     func pauses() {
         var pool = machine(size: 1, connectionsMin: 1)
         var now = start
         for (attempt, pause) in [50, 100, 200, 400, 800, 1600, 2000, 2000].enumerated() {
             let opening = pool.tick(now: now).opening
             #expect(opening == [UInt64(attempt + 1)])
-            pool.connectFailed(UInt64(attempt + 1), now: now, jitter: 0)
+            pool.connectFailed(UInt64(attempt + 1), now: now, random: 1)
             #expect(pool.tick(now: now + .milliseconds(pause - 1)).opening == [])
             now += .milliseconds(pause)
         }
         _ = pool.tick(now: now)
-        pool.connectFailed(9, now: now, jitter: 0.999)
-        #expect(pool.tick(now: now + .milliseconds(999)).opening == [])
-        #expect(pool.tick(now: now + .milliseconds(1002)).opening == [10])
+        pool.connectFailed(9, now: now, random: 0.25)
+        #expect(pool.tick(now: now + .milliseconds(499)).opening == [])
+        #expect(pool.tick(now: now + .milliseconds(500)).opening == [10])
     }
 
     @Test("an idle connection is checked after the interval, and cannot be leased meanwhile")
@@ -210,7 +210,7 @@ struct PoolStateMachineTests {
             case 4:
                 if Bool.random(using: &generator), let connection = connecting.randomElement(using: &generator) {
                     connecting.remove(connection)
-                    pool.connectFailed(connection, now: now, jitter: 0.5)
+                    pool.connectFailed(connection, now: now, random: 0.5)
                 } else if let connection = leased.randomElement(using: &generator) {
                     leased.remove(connection)
                     connecting.formUnion(pool.broken(connection, now: now))

@@ -26,7 +26,7 @@ struct RedisConnectionStateMachineTests {
         for (attempt, pause) in [50, 100, 200, 400, 800, 1600, 2000, 2000].enumerated() {
             #expect(machine.shouldConnect(now: now) == true)
             if attempt > 0 { #expect(machine.submit(now: now) == .unavailable, "an attempt after a failure") }
-            #expect(machine.failed(now: now, jitter: 0) == (attempt == 0), "the first failure is news")
+            #expect(machine.failed(now: now, random: 1) == (attempt == 0), "the first failure is news")
             #expect(machine.submit(now: now) == .unavailable)
             #expect(machine.isAbsent)
             #expect(machine.shouldConnect(now: now + .milliseconds(pause - 1)) == false)
@@ -40,13 +40,13 @@ struct RedisConnectionStateMachineTests {
         #expect(machine.submit(now: now) == .connect, "a lost connection is made again at once")
     }
 
-    @Test("jitter takes up to half of the pause away")
+    @Test("the pause is drawn from 0 up to its ceiling")
     func jitter() {
         var machine = RedisConnectionStateMachine(configuration: configuration)
         #expect(machine.shouldConnect(now: start) == true)
-        #expect(machine.failed(now: start, jitter: 0.999) == true)
-        #expect(machine.shouldConnect(now: start + .milliseconds(25)) == false)
-        #expect(machine.shouldConnect(now: start + .milliseconds(26)) == true)
+        #expect(machine.failed(now: start, random: 0.5) == true)
+        #expect(machine.shouldConnect(now: start + .milliseconds(24)) == false)
+        #expect(machine.shouldConnect(now: start + .milliseconds(25)) == true)
     }
 
     @Test("an attempt is overdue at the connect timeout, not before")

@@ -116,6 +116,22 @@ struct CircuitBreakerStateMachineTests {
         #expect(machine.consecutiveFailures == 0)
     }
 
+    @Test func failuresOutsideOfCallsCountWhileItIsClosed() throws {
+        var machine = Machine()
+        for _ in 0..<4 { machine.fail(now: start) }
+        #expect(machine.state == .closed && !machine.refuses(now: start))
+        machine.fail(now: start)
+        #expect(machine.state == .open)
+        machine.fail(now: start + .seconds(29))
+        #expect(machine.refuses(now: start + .seconds(29)))
+        #expect(!machine.refuses(now: start + .seconds(30)), "it does not stay open for them")
+        _ = try admitted(&machine, at: start + .seconds(30))
+        #expect(machine.refuses(now: start + .seconds(30)), "the probe runs")
+        machine.fail(now: start + .seconds(30))
+        #expect(machine.state == .halfOpen, "the probe decides")
+        #expect(!machine.refuses(now: start + .seconds(60)), "the probe is lost")
+    }
+
     @Test func keepsToItsLimits() throws {
         var machine = Machine(limits: .init(failuresMax: 1, openDuration: .milliseconds(10)))
         try fail(&machine, times: 1, at: start)

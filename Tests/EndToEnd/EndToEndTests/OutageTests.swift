@@ -1,0 +1,206 @@
+import HTTPClient
+import HTTPServer
+import JSON
+import Synchronization
+import TestKit
+import Testing
+
+/// What the platform does while a part that it stands on is gone, and that it goes on by itself when it is back.
+@Suite(.serialized, .timeLimit(.minutes(4)), .serviceLogs)
+struct OutageTests {
+    private static let patience = Duration.seconds(60)
+
+    private func component(_ client: PlatformClient, _ name: String) async throws -> JSONValue? {
+        try await client.get("/health").json["components"]?[name]
+    }
+
+    private func becomes(_ status: String, _ name: String, _ client: PlatformClient) async throws {
+        try await eventually("\(name) to be \(status)", timeout: Self.patience, interval: .milliseconds(100)) {
+            try await self.component(client, name)?["status"]?.stringValue == status
+        }
+    }
+
+    @Test("Redis gone: slower, still right; the budget is kept in Postgres")
+    func redis() async throws {
+        try await withOwnPlatform { platform in
+            let session = unique("redis")
+            let first = try await platform.client.post("one", session: session)
+            #expect(try await platform.client.answer(to: first) == "You said: one")
+            try await platform.redis.kill9()
+            let worker = platform.client.onPort(platform.worker.port)
+            try await becomes("down", "redis", worker)
+            let health = try await worker.get("/health")
+            #expect(health.status == 200 && health.json["status"] == "degraded")
+            #expect(health.json["components"]?["redis"]?["last_error"]?.stringValue?.isEmpty == false)
+            #expect(try await worker.get("/readyz").status == 200)
+            let used = "SELECT coalesce(sum(used_tokens), 0) FROM budget_usage"
+            let before = try #require(Int(try await platform.sql(used)))
+            let second = try await platform.client.post("two", session: session)
+            #expect(try await platform.client.answer(to: second) == "You said: two")
+            try await eventually("the charge", timeout: Self.patience, interval: .milliseconds(100)) {
+                Int(try await platform.sql(used)) ?? 0 > before
+            }
+            try await platform.redis.server.start()
+            try await becomes("ok", "redis", worker)
+            let third = try await platform.client.post("three", session: session)
+            #expect(try await platform.client.answer(to: third) == "You said: three")
+        }
+    }
+
+    @Test("Postgres gone: 503 with Retry-After, turns wait, and all goes on by itself when it is back")
+    func postgres() async throws {
+        var options = PlatformOptions()
+        options.ownsPostgres = true
+        try await withOwnPlatform(options) { platform in
+            let gate = Gate()
+            defer { gate.open() }
+            let marker = platform.model.answer { _, _ in
+                await gate.wait()
+                return .text("paid for, and kept")
+            }
+            let running = try await platform.client.post("Wait \(marker)", session: unique("pg"))
+            try await eventually("the model call", timeout: Self.patience) {
+                platform.model.requests(marker).count == 1
+            }
+            let processes = platform.services.map { $0.process?.pid }
+            try await platform.postgres.stopImmediately()
+            gate.open()
+            try await eventually("a refusal", timeout: Self.patience, interval: .milliseconds(50)) {
+                let answer = try await platform.client.post("/v1/session/message", json: ["message": "no"])
+                return answer.status == 503 && answer.headers["retry-after"] != nil && answer.code == "unavailable"
+            }
+            try await becomes("down", "postgres", platform.client)
+            #expect(try await platform.client.get("/readyz").status == 503)
+            let error = try await component(platform.client, "postgres")?["last_error"]?.stringValue
+            #expect(error?.contains("postgres error") == true)
+            #expect(try await platform.client.get("/livez").status == 200)
+
+            try await platform.postgres.startAgain()
+            for service in platform.services {
+                try await becomes("ok", "postgres", platform.client.onPort(service.port))
+            }
+            #expect(try await platform.client.get("/readyz").status == 200)
+            #expect(try await platform.client.answer(to: running, timeout: Self.patience) == "paid for, and kept")
+            // The pool is whole: many at once are accepted and answered, by the same processes.
+            let sent = try await withThrowingTaskGroup(of: SentMessage.self) { group in
+                for _ in 0..<20 { group.addTask { try await platform.client.post("again") } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            for message in sent {
+                #expect(try await platform.client.answer(to: message, timeout: Self.patience) == "You said: again")
+            }
+            #expect(platform.services.map { $0.process?.pid } == processes)
+            let allRun = platform.services.allSatisfy(\.isRunning)
+            #expect(allRun)
+        }
+    }
+
+    @Test("The broker gone: messages are accepted, and answered when it is back")
+    func broker() async throws {
+        try await withOwnPlatform { platform in
+            try await platform.broker.kill9()
+            try await becomes("down", "broker", platform.client)
+            var sent: [SentMessage] = []
+            for _ in 0..<10 { sent.append(try await platform.client.post("kept")) }
+            #expect(try await platform.client.get("/readyz").status == 200)
+            #expect(try await platform.client.get("/health").json["status"] == "degraded")
+            try await platform.broker.server.start()
+            for message in sent {
+                #expect(try await platform.client.answer(to: message, timeout: Self.patience) == "You said: kept")
+            }
+            try await becomes("ok", "broker", platform.client)
+        }
+    }
+
+    @Test("The policy engine gone: what comes meanwhile waits for it, then is denied")
+    func policyEngine() async throws {
+        let engine = try await SwitchableEngine.start()
+        var options = PlatformOptions()
+        options.environment["PARLEY_OPA_URL"] = "http://127.0.0.1:\(engine.port)"
+        options.environment["PARLEY_POLICY_CACHE"] = "0ms"
+        options.environment["PARLEY_POLICY_PATIENCE"] = "8s"
+        try await withOwnPlatform(options) { platform in
+            let before = try await platform.client.post("before")
+            #expect(try await platform.client.answer(to: before) == "You said: before")
+            engine.isUp.store(false, ordering: .relaxed)
+            let short = try await platform.client.post("short")
+            try await eventually("a question", timeout: Self.patience) { engine.refused.load(ordering: .relaxed) > 1 }
+            engine.isUp.store(true, ordering: .relaxed)
+            #expect(try await platform.client.answer(to: short) == "You said: short")
+
+            engine.isUp.store(false, ordering: .relaxed)
+            let long = try await platform.client.post("long")
+            let turn = try await platform.client.finishedTurn(long.eventID, timeout: Self.patience)
+            #expect(turn["status"] == "failed")
+            #expect(turn["error"]?["code"] == "policy_unavailable")
+            let worker = platform.client.onPort(platform.worker.port)
+            try await becomes("down", "policy", worker)
+            engine.isUp.store(true, ordering: .relaxed)
+            try await becomes("ok", "policy", worker)
+            let after = try await platform.client.post("after")
+            #expect(try await platform.client.answer(to: after) == "You said: after")
+        }
+        await engine.stop()
+    }
+
+    @Test("A service that starts before what it needs waits for it, says so once, and then works")
+    func anyOrder() async throws {
+        var options = PlatformOptions()
+        options.ownsPostgres = true
+        options.startsWorker = false
+        try await withOwnPlatform(options) { platform in
+            try await platform.postgres.stopImmediately()
+            try await platform.broker.kill9()
+            async let started: Void = platform.worker.start()
+            try await eventually("the worker to say what it waits for", timeout: Self.patience) {
+                platform.worker.log.contains("waiting for the database")
+            }
+            let process = platform.worker.process?.pid
+            try await Task.sleep(for: .seconds(3))
+            #expect(platform.worker.log.ranges(of: "waiting for the database").count == 1)
+            #expect(platform.worker.isRunning)
+            try await platform.postgres.startAgain()
+            try await eventually("the worker to wait for the broker", timeout: Self.patience) {
+                platform.worker.log.contains("waiting for the broker")
+            }
+            try await platform.broker.server.start()
+            try await started
+            #expect(platform.worker.process?.pid == process)
+            let sent = try await platform.client.post("hello")
+            #expect(try await platform.client.answer(to: sent, timeout: Self.patience) == "You said: hello")
+        }
+    }
+}
+
+/// A policy server that allows everything, while it is up.
+private final class SwitchableEngine: Sendable {
+    let isUp = Atomic(true)
+    let refused = Atomic(0)
+    private let listener = Mutex<HTTPListener?>(nil)
+
+    var port: UInt16 { listener.withLock { $0?.port ?? 0 } }
+
+    static func start() async throws -> SwitchableEngine {
+        let engine = SwitchableEngine()
+        let listener = HTTPListener(configuration: HTTPServerConfiguration()) { [engine] request in
+            guard engine.isUp.load(ordering: .relaxed) else {
+                if request.path != "/health" { engine.refused.add(1, ordering: .relaxed) }
+                return HTTPResponse(status: 500)
+            }
+            let answer: JSONValue = ["result": ["allow": true, "reason": "allowed", "obligations": [:]]]
+            return HTTPResponse(
+                status: 200,
+                headers: [("content-type", "application/json")],
+                body: .bytes(answer.serialized())
+            )
+        }
+        try await listener.start()
+        engine.listener.withLock { $0 = listener }
+        return engine
+    }
+
+    func stop() async {
+        let listener = listener.withLock { $0 }
+        await listener?.shutdown(gracePeriod: .zero)
+    }
+}
