@@ -114,7 +114,8 @@ let services: [Target] = [
         folder: "ToolExecutor",
         [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer",
-            "HTTPClient", "EventBus", "Postgres", "Domain", "ServiceKit", "Store", "Policy", "Tools",
+            "HTTPClient", "EventBus", "Postgres", "Domain", "ServiceKit", "Store", "Policy", "Tools", "Memory",
+            "MemoryStore",
         ]
     ),
     service(

@@ -3,6 +3,7 @@ import Domain
 import HTTPClient
 import HTTPServer
 import Lifecycle
+import MemoryStore
 import ServiceKit
 import Store
 import Tools
@@ -31,9 +32,14 @@ enum ToolExecutor {
             configuration: configuration.service.store,
             owner: runtime.owner
         )
+        let sessions = MemorySessions(database: runtime.database)
+        let nodes = try MemoryNodes(database: runtime.database)
         let handler = ToolRequestHandler(
             gate: runtime.gate,
-            registry: try configuration.tools.runnable(client: try HTTPClientPool()),
+            registry: try configuration.tools.runnable(
+                client: try HTTPClientPool(),
+                memory: MemoryTool.all(sessions: sessions, nodes: nodes)
+            ),
             policy: try configuration.policy.engine(for: runtime),
             runs: runs,
             publisher: runtime.publisher,
@@ -48,6 +54,8 @@ enum ToolExecutor {
         let operations = OperationsRoutes(runtime: runtime)
         return [
             LoopService("run-store", run: runs.run, shutdown: runs.close),
+            LoopService("memory-sessions", run: sessions.run, shutdown: sessions.close),
+            LoopService("memory-nodes", run: nodes.run, shutdown: nodes.close),
             HTTPService(configuration: configuration.service.http, logger: runtime.logger) { request in
                 operations.answer(request) ?? HTTPResponse(status: 404)
             },

@@ -44,17 +44,21 @@ package struct ToolSettings: Sendable {
     /// The registry of a service that offers tools and leaves it to executors to run them.
     /// - Throws: `ToolError` when two tools share a name.
     package func offered() throws(ToolError) -> ToolRegistry {
-        try ToolRegistry(ToolRegistry.builtIn + http.map { RemoteTool($0.definition) })
+        try ToolRegistry(
+            ToolRegistry.builtIn + (MemoryToolDefinitions.all + http.map(\.definition)).map { RemoteTool($0) }
+        )
     }
 
     /// The registry of a service that runs tools.
-    /// - Parameter client: Calls the endpoints.
+    /// - Parameters:
+    ///   - client: Calls the endpoints.
+    ///   - memory: Runs what ``MemoryToolDefinitions`` defines.
     /// - Returns: The registry.
     /// - Throws: `ToolError` when two tools share a name.
-    package func runnable(client: HTTPClientPool) throws(ToolError) -> ToolRegistry {
+    package func runnable(client: HTTPClientPool, memory: [any Tool]) throws(ToolError) -> ToolRegistry {
         let values = variables.mapValues(\.revealed)
         return try ToolRegistry(
-            ToolRegistry.builtIn + http.map { HTTPTool($0, variables: values, client: client) }
+            ToolRegistry.builtIn + memory + http.map { HTTPTool($0, variables: values, client: client) }
         )
     }
 }
