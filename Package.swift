@@ -123,7 +123,7 @@ let services: [Target] = [
         folder: "Parleyctl",
         [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "HTTPClient", "EventBus", "OpenSSL",
-            "Postgres", "Domain", "ServiceKit", "Store",
+            "Postgres", "Domain", "ServiceKit", "Store", "Memory", "MemoryStore",
         ]
     ),
 ]
@@ -201,7 +201,7 @@ let testTargets: [Target] = [
     tests(
         "Integration",
         "ParleyctlTests",
-        ["parleyctl", "EventBus", "HTTPServer", "JSON", "Observability", "TestKit"]
+        ["parleyctl", "EventBus", "HTTPServer", "JSON", "Memory", "Observability", "TestKit"]
     ),
     tests(
         "EndToEnd",

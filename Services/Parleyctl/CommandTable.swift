@@ -10,7 +10,7 @@ enum CommandTable {
     static var commands: [any Command.Type] {
         [
             SendCommand.self, TailCommand.self, LagCommand.self, TopicsCommand.self, MigrateCommand.self,
-            TenantsCommand.self, KeysCommand.self, BudgetsCommand.self, SchemaCommand.self,
+            TenantsCommand.self, KeysCommand.self, BudgetsCommand.self, SchemaCommand.self, MemoryCommand.self,
         ]
     }
 

@@ -50,7 +50,7 @@ struct MemoryNode: Sendable {
         }
         for entry in piece.patterns {
             try patterns.upsert(entry.pattern)
-            if !entry.affinity.isEmpty { setAffinity(of: entry.pattern, entry.affinity) }
+            if !entry.affinity.isEmpty || hasAffinity(entry.pattern) { setAffinity(of: entry.pattern, entry.affinity) }
         }
         for entry in piece.vectors {
             vectors.insert(entry.elements)
@@ -59,6 +59,11 @@ struct MemoryNode: Sendable {
         patternsSeq = max(patternsSeq, isWhole ? piece.lastSeq : piece.patterns.last?.seq ?? 0)
         let hasAllVectors = piece.vectors.count < piecesMax
         vectorsSeq = max(vectorsSeq, hasAllVectors ? piece.lastSeq : piece.vectors.last?.seq ?? 0)
+    }
+
+    private func hasAffinity(_ pattern: Pattern) -> Bool {
+        guard !affinities.isEmpty, let symbol = pattern.events.first?.first else { return false }
+        return affinities[ExactText(symbol)]?[pattern.name] != nil
     }
 
     private mutating func setAffinity(of pattern: Pattern, _ affinity: [String: Double]) {
