@@ -76,7 +76,7 @@ let sharedModules: [Target] = [
     shared("Budget", ["Redis", "Postgres", "Observability"]),
     shared("Policy", ["CSystem", "JSON", "HTTPClient", "Observability", "Resilience"]),
     shared("Models", ["HTTPClient", "JSON", "Observability", "Resilience"]),
-    shared("Tools", ["HTTPClient", "JSON", "JSONSchema"]),
+    shared("Tools", ["HTTPClient", "JSON", "JSONSchema", "Resilience"]),
     shared("Memory", ["JSON", "OpenSSL"]),
     shared("MemoryStore", ["Memory", "Store", "Postgres", "Domain", "EventLoop", "JSON", "Observability"]),
     shared(

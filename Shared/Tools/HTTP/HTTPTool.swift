@@ -1,5 +1,6 @@
 package import HTTPClient
 package import JSON
+import Resilience
 
 /// Calls a tool that is an HTTP endpoint of another program.
 ///
@@ -13,7 +14,7 @@ package struct HTTPTool: Tool {
     private let client: HTTPClientPool
     private let headers: HTTPClientHeaders
 
-    /// How long the first retry waits; each further one waits twice as long.
+    /// The highest ceiling of the first wait before another try.
     private static let firstPause = Duration.milliseconds(100)
 
     /// Makes a tool.
@@ -33,25 +34,19 @@ package struct HTTPTool: Tool {
 
     /// Calls the endpoint, again where that may help and the tool is idempotent.
     package func run(_ arguments: JSONValue, context: ToolContext) async throws -> JSONValue {
-        var pause = Self.firstPause
-        var retriesLeft = settings.retriesMax
-        while true {
-            do {
-                return try await call(arguments, context)
-            } catch let failure as Failure {
-                guard failure.mayPass, retriesLeft > 0, .now + pause < context.deadline else { throw failure.error }
-            }
-            // Not all that failed together come again together.
-            try await Task.sleep(for: pause * Double.random(in: 0.5...1))
-            pause = pause * 2
-            retriesLeft -= 1
+        let retrier = Retrier(RetryPolicy(retriesMax: settings.retriesMax, baseDelay: Self.firstPause))
+        do {
+            return try await retrier.run(deadline: context.deadline) { _ in try await call(arguments, context) }
+        } catch let failure as Failure {
+            throw failure.error
         }
     }
 
-    /// Why one call has no result, and whether the next one may.
-    private struct Failure: Error {
+    /// Why one call has no result, and whether another one may have one.
+    private struct Failure: DependencyError {
         let error: ToolError
-        var mayPass = false
+        var outcome = CircuitBreakerStateMachine.Outcome.failure
+        var verdict = Retrier.Verdict.giveUp
     }
 
     private func call(_ arguments: JSONValue, _ context: ToolContext) async throws -> JSONValue {
@@ -75,7 +70,7 @@ package struct HTTPTool: Tool {
             let response = try await client.stream(request)
             guard (200...299).contains(response.status) else {
                 response.cancel()
-                throw Self.refusal(status: response.status)
+                throw Self.refusal(response)
             }
             return try Self.result(try await body(of: response))
         } catch let error as HTTPClientError {
@@ -104,23 +99,27 @@ package struct HTTPTool: Tool {
         return ["result": json]
     }
 
-    private static func refusal(status: Int) -> Failure {
+    private static func refusal(_ response: HTTPClientStream) -> Failure {
         Failure(
-            error: ToolError(.failed, "the tool answered with status \(status)"),
-            mayPass: [408, 425, 429, 500, 502, 503, 504].contains(status)
+            error: ToolError(.failed, "the tool answered with status \(response.status)"),
+            outcome: .init(httpStatus: response.status),
+            verdict: .init(
+                httpStatus: response.status,
+                retryAfter: RetryAfter.duration(response.headers["retry-after"])
+            )
         )
     }
 
     private func failure(_ error: HTTPClientError) throws -> Failure {
         switch error.code {
         case .connectFailed, .overloaded:
-            Failure(error: ToolError(.unavailable, "the tool cannot be reached"), mayPass: true)
+            Failure(error: ToolError(.unavailable, "the tool cannot be reached"), verdict: .again())
         case .timedOut:
             Failure(error: ToolError(.timedOut, "the tool did not answer in time"))
         case .connectionLost where !definition.idempotent:
             Failure(error: ToolError(.interrupted, "the connection broke: the run may have had its effect"))
         case .connectionLost:
-            Failure(error: ToolError(.unavailable, "the connection to the tool broke"), mayPass: true)
+            Failure(error: ToolError(.unavailable, "the connection to the tool broke"), verdict: .again())
         case .cancelled, .shutDown:
             throw CancellationError()
         case .bodyTooLarge, .headersTooLarge, .tls, .badURL, .badRequest, .protocolError:
