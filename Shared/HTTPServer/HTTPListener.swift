@@ -53,7 +53,7 @@ package final class HTTPListener: Sendable {
         var loops: [HTTPServerLoop] = []
         for (index, descriptor) in descriptors.enumerated() {
             do {
-                let loop = HTTPServerLoop(loop: try EventLoop.start(name: "http-\(index)"), shared: shared)
+                let loop = HTTPServerLoop(loop: try EpollLoop.start(name: "http-\(index)"), shared: shared)
                 loops.append(loop)
                 try await start(loop, on: descriptor)
             } catch {

@@ -34,7 +34,7 @@ final class HTTPServerLoop: @unchecked Sendable {
     private static let refusalsMax = 64
     private static let readBytesMax = 64 << 10
 
-    let loop: EventLoop
+    let loop: EpollLoop
     let readBuffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: readBytesMax)
     var dirty: [HTTPConnection] = []
     /// How many handlers run.
@@ -42,12 +42,12 @@ final class HTTPServerLoop: @unchecked Sendable {
     private(set) var isDraining = false
     private let shared: HTTPServerShared
     private var listener: Int32 = -1
-    private var listening: EventLoop.Registration?
+    private var listening: EpollLoop.Registration?
     private var isOutOfDescriptors = false
     private var isEnding = false
     private var connections: [Int: HTTPConnection] = [:]
     private var lastSlot = 0
-    private var sweep: EventLoop.TimerID?
+    private var sweep: EpollLoop.TimerID?
     private var cachedDate: (second: Int, line: [UInt8]) = (-1, [])
     private var emptyWaiters: [UnsafeContinuation<Void, Never>] = []
 
@@ -55,7 +55,7 @@ final class HTTPServerLoop: @unchecked Sendable {
     var handler: HTTPHandler { shared.handler }
     var logger: Logger? { shared.logger }
 
-    init(loop: EventLoop, shared: HTTPServerShared) {
+    init(loop: EpollLoop, shared: HTTPServerShared) {
         self.loop = loop
         self.shared = shared
     }

@@ -4,13 +4,13 @@ import Synchronization
 
 /// Threads for work that takes milliseconds, which would hold up every request on an event loop.
 final class ComputeThreads: Sendable {
-    private let loops: [EventLoop]
+    private let loops: [EpollLoop]
     private let next = Atomic(0)
 
     /// Starts the threads.
     /// - Throws: `EventLoopError` when threads or descriptors have run out.
     init(count: Int) throws {
-        loops = try (0..<max(1, count)).map { try EventLoop.start(name: "memory-\($0)") }
+        loops = try (0..<max(1, count)).map { try EpollLoop.start(name: "memory-\($0)") }
     }
 
     /// As many as the machine has processors, up to eight.

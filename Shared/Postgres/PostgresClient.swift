@@ -32,7 +32,7 @@ package final class PostgresClient: Sendable {
     ///   process is out of descriptors or threads.
     package init(
         configuration: PostgresConfiguration,
-        loop: EventLoop? = nil,
+        loop: EpollLoop? = nil,
         breaker: CircuitBreaker? = nil,
         logger: Logger = .disabled
     ) throws {
@@ -41,7 +41,7 @@ package final class PostgresClient: Sendable {
         ownsLoop = loop == nil
         pool = PostgresPool(
             configuration: configuration,
-            loop: try loop ?? EventLoop.start(name: "postgres"),
+            loop: try loop ?? EpollLoop.start(name: "postgres"),
             breaker: breaker,
             logger: logger
         )

@@ -21,7 +21,7 @@ package final class RedisClient: Sendable {
     }
 
     private let configuration: RedisConfiguration
-    private let loop: EventLoop
+    private let loop: EpollLoop
     private let ownsLoop: Bool
     private let state: Mutex<State>
     private let isClosed = Atomic<Bool>(false)
@@ -39,12 +39,12 @@ package final class RedisClient: Sendable {
     /// - Throws: `EventLoopError` when the process is out of descriptors or threads.
     package init(
         configuration: RedisConfiguration,
-        loop: EventLoop? = nil,
+        loop: EpollLoop? = nil,
         breaker: CircuitBreaker? = nil,
         logger: Logger = .disabled
     ) throws {
         self.configuration = configuration
-        self.loop = try loop ?? EventLoop.start(name: "redis")
+        self.loop = try loop ?? EpollLoop.start(name: "redis")
         ownsLoop = loop == nil
         self.breaker = breaker
         self.logger = logger

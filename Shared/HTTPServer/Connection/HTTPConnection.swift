@@ -39,7 +39,7 @@ final class HTTPConnection: @unchecked Sendable {
     let remoteAddress: String
     let bodyWaiters: LoopWaiters
     let writeWaiters: LoopWaiters
-    private var registration: EventLoop.Registration?
+    private var registration: EpollLoop.Registration?
     var parser: HTTPRequestParser
     var input = ByteQueue()
     var output = ByteQueue()
@@ -83,7 +83,7 @@ final class HTTPConnection: @unchecked Sendable {
         }
     }
 
-    private func handle(_ ready: EventLoop.Readiness) {
+    private func handle(_ ready: EpollLoop.Readiness) {
         if ready.isBroken {
             kill()
             return

@@ -12,10 +12,10 @@ final class LoopWaiters: @unchecked Sendable {
         var isCancelled = false
     }
 
-    private let loop: EventLoop
+    private let loop: EpollLoop
     private var waiting: [UnsafeContinuation<Void, Never>] = []
 
-    init(loop: EventLoop) {
+    init(loop: EpollLoop) {
         self.loop = loop
     }
 

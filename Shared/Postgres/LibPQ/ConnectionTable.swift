@@ -9,7 +9,7 @@ final class ConnectionTable: @unchecked Sendable, LibPQConnectionOwner {
     /// How often deadlines are looked at; a deadline is met at most this much late.
     private static let tickInterval: Duration = .milliseconds(50)
 
-    private let loop: EventLoop
+    private let loop: EpollLoop
     private let limits: LibPQLimits
     private let keywords: [(String, String)]
     private var connections: [ConnectionID: LibPQConnection] = [:]
@@ -18,7 +18,7 @@ final class ConnectionTable: @unchecked Sendable, LibPQConnectionOwner {
     private var emptied: [() -> Void] = []
     weak var pool: PostgresPool?
 
-    init(configuration: PostgresConfiguration, loop: EventLoop) {
+    init(configuration: PostgresConfiguration, loop: EpollLoop) {
         self.loop = loop
         limits = LibPQLimits(configuration)
         keywords = LibPQParameters.keywords(configuration)

@@ -31,10 +31,10 @@ final class LibPQConnection {
 
     let id: PoolStateMachine.ConnectionID
     unowned let owner: any LibPQConnectionOwner
-    private let loop: EventLoop
+    private let loop: EpollLoop
     private let limits: LibPQLimits
     private(set) var handle: OpaquePointer?
-    private var watch: EventLoop.Registration?
+    private var watch: EpollLoop.Registration?
     private(set) var phase: Phase = .connecting
     private var wantsWritable = true
     private var deadline: Instant?
@@ -50,7 +50,7 @@ final class LibPQConnection {
     init(
         id: PoolStateMachine.ConnectionID,
         limits: LibPQLimits,
-        loop: EventLoop,
+        loop: EpollLoop,
         owner: any LibPQConnectionOwner
     ) {
         self.id = id

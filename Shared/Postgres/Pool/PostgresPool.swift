@@ -20,14 +20,14 @@ final class PostgresPool: Sendable {
         var waiting: [PoolStateMachine.WaiterID: PostgresJob] = [:]
     }
 
-    let loop: EventLoop
+    let loop: EpollLoop
     private let state: Mutex<State>
     private let table: ConnectionTable
     private let lastJobID = Atomic<UInt64>(0)
     private let logger: Logger
     private let breaker: CircuitBreaker?
 
-    init(configuration: PostgresConfiguration, loop: EventLoop, breaker: CircuitBreaker?, logger: Logger) {
+    init(configuration: PostgresConfiguration, loop: EpollLoop, breaker: CircuitBreaker?, logger: Logger) {
         var limits = PoolStateMachine.Limits()
         limits.size = configuration.poolSize
         limits.connectionsMin = configuration.connectionsMin

@@ -23,10 +23,10 @@ final class HiredisConnection: @unchecked Sendable {
     }
 
     unowned let owner: any HiredisConnectionOwner
-    private let loop: EventLoop
+    private let loop: EpollLoop
     private let configuration: RedisConfiguration
     private var context: UnsafeMutablePointer<redisContext>?
-    private var registration: EventLoop.Registration?
+    private var registration: EpollLoop.Registration?
     private var phase: Phase = .connecting
     private var isFlushPlanned = false
     /// In the order in which they were sent, which is the order of the answers; ended ones stay until theirs comes.
@@ -34,7 +34,7 @@ final class HiredisConnection: @unchecked Sendable {
     private var pendingHead = 0
     private var lastHeard: ContinuousClock.Instant
 
-    init(configuration: RedisConfiguration, loop: EventLoop, owner: any HiredisConnectionOwner) {
+    init(configuration: RedisConfiguration, loop: EpollLoop, owner: any HiredisConnectionOwner) {
         self.configuration = configuration
         self.loop = loop
         self.owner = owner
@@ -98,7 +98,7 @@ final class HiredisConnection: @unchecked Sendable {
         }
     }
 
-    private func socketIsReady(_ readiness: EventLoop.Readiness) {
+    private func socketIsReady(_ readiness: EpollLoop.Readiness) {
         if phase == .connecting {
             guard readiness.isWritable, let context else { return }
             var code: Int32 = 0

@@ -8,13 +8,13 @@ final class RedisLink: @unchecked Sendable, HiredisConnectionOwner {
     private static let tickInterval: Duration = .milliseconds(25)
 
     private let configuration: RedisConfiguration
-    private let loop: EventLoop
+    private let loop: EpollLoop
     private var connection: HiredisConnection?
     private var timer: UInt64?
     private var isClosed = false
     weak var client: RedisClient?
 
-    init(configuration: RedisConfiguration, loop: EventLoop) {
+    init(configuration: RedisConfiguration, loop: EpollLoop) {
         self.configuration = configuration
         self.loop = loop
     }

@@ -34,7 +34,7 @@ enum AcceptLoad {
         sessions: Int,
         duration: Duration
     ) async throws -> Outcome {
-        let loop = try EventLoop.start(name: "load")
+        let loop = try EpollLoop.start(name: "load")
         let state = State()
         let started = ContinuousClock.now
         loop.execute {

@@ -7,7 +7,7 @@ import Glibc
 /// To be used on the loop's thread alone.
 final class LoadConnection {
     private let descriptor: Int32
-    private var registration: EventLoop.Registration?
+    private var registration: EpollLoop.Registration?
     private var output: [UInt8] = []
     private(set) var input: [UInt8] = []
 
@@ -18,7 +18,7 @@ final class LoadConnection {
     var onEnd: () -> Void = {}
 
     /// Connects to a port of this machine.
-    init(port: UInt16, loop: EventLoop) throws {
+    init(port: UInt16, loop: EpollLoop) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw BenchmarkError("no socket is to be had") }
         var address = sockaddr_in()

@@ -46,7 +46,7 @@ enum MemoryLoad {
 
     /// Sends every client's requests, all clients at once.
     static func run(port: UInt16, _ clients: [[Request]]) async throws -> Outcome {
-        let loop = try EventLoop.start(name: "memory-load")
+        let loop = try EpollLoop.start(name: "memory-load")
         let state = State()
         let outcome = await withCheckedContinuation { continuation in
             loop.execute {

@@ -49,7 +49,7 @@ enum TurnLoad {
         duration: Duration,
         label: String
     ) async throws -> Outcome {
-        let loop = try EventLoop.start(name: "load")
+        let loop = try EpollLoop.start(name: "load")
         let state = State()
         loop.execute {
             do {
@@ -80,7 +80,7 @@ enum TurnLoad {
     /// Opens connections that say nothing.
     /// - Returns: What ends them.
     static func idle(port: UInt16, key: String, count: Int) async throws -> @Sendable () -> Void {
-        let loop = try EventLoop.start(name: "idle")
+        let loop = try EpollLoop.start(name: "idle")
         let state = State()
         for index in 0..<count {
             await onLoop(loop) {
@@ -105,7 +105,7 @@ enum TurnLoad {
         _ session: String,
         port: UInt16,
         key: String,
-        loop: EventLoop,
+        loop: EpollLoop,
         state: State
     ) throws {
         state.serial += 1
@@ -174,7 +174,7 @@ enum TurnLoad {
     }
 
     private static func onLoop<Value: Sendable>(
-        _ loop: EventLoop,
+        _ loop: EpollLoop,
         _ work: @escaping @Sendable () -> Value
     ) async -> Value {
         await withCheckedContinuation { continuation in

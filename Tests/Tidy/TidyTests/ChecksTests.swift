@@ -109,6 +109,14 @@ import Testing
         #expect(CodeChecks.stateMachineTests([machine]).count == 1)
     }
 
+    @Test func moduleNames() {
+        let good = "extension Door {}\nstruct Doors {}\nstruct House {\n    struct Door {}\n}\n// class Door {}"
+        #expect(lines(CodeChecks.moduleNames, good, path: "Shared/Door/A.swift").isEmpty)
+        let bad = "package final class Door {}\nenum Door: Sendable {}\npackage typealias Door = Int"
+        #expect(lines(CodeChecks.moduleNames, bad, path: "Shared/Door/Inner/A.swift") == [1, 2, 3])
+        #expect(lines(CodeChecks.moduleNames, bad, path: "Shared/House/A.swift").isEmpty)
+    }
+
     @Test func docComments() {
         let good = """
             package import Glibc

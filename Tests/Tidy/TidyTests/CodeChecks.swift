@@ -77,6 +77,17 @@ enum CodeChecks {
         }
     }
 
+    /// A type of its module's name hides the module: `EventBus.Topic` is then looked for in the type.
+    static func moduleNames(_ file: SourceFile) -> [Violation] {
+        let folders = file.path.split(separator: "/")
+        guard file.isSwift, file.isUnder("Shared"), folders.count > 2 else { return [] }
+        let type = /^(?:@\w+ )*(?:\w+ )*(?:struct|class|enum|actor|protocol|typealias) (\w+)/
+        return file.codeLinesWith([String(folders[1])]).compactMap { index, line in
+            guard let name = line.prefixMatch(of: type)?.output.1, name == folders[1] else { return nil }
+            return file.violation(index + 1, "the type has its module's name")
+        }
+    }
+
     static func docComments(_ file: SourceFile) -> [Violation] {
         guard file.isSwift, !file.isUnder("Tests") else { return [] }
         let kinds = "func|var|let|init|subscript|struct|class|enum|protocol|actor|typealias|macro"

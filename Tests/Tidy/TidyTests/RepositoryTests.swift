@@ -59,6 +59,10 @@ import Testing
         expectNone(CodeChecks.stateMachineTests(repository.files))
     }
 
+    @Test func noTypeHidesItsModule() {
+        expectNone(repository.files.flatMap(CodeChecks.moduleNames))
+    }
+
     @Test func declarationsAreDocumented() {
         expectNone(repository.files.flatMap(CodeChecks.docComments))
     }

@@ -27,7 +27,7 @@ private struct Pipe: Sendable {
 
 /// Waits until `resume` is called on the loop; each call to `body` must end in exactly one.
 private func onLoop<T: Sendable>(
-    _ loop: EventLoop,
+    _ loop: EpollLoop,
     _ body: @escaping @Sendable (_ resume: @escaping @Sendable (T) -> Void) -> Void
 ) async -> T {
     await withCheckedContinuation { continuation in
@@ -51,11 +51,11 @@ private final class Notes: Sendable {
     var all: [String] { notes.withLock { $0 } }
 }
 
-@Suite("EventLoop", .timeLimit(.minutes(1)))
+@Suite("EpollLoop", .timeLimit(.minutes(1)))
 struct EventLoopTests {
     @Test("runs calls on its own thread, in order")
     func calls() async throws {
-        let loop = try EventLoop.start(name: "test-loop-with-a-long-name")
+        let loop = try EpollLoop.start(name: "test-loop-with-a-long-name")
         defer { loop.stop() }
         #expect(!loop.isOnLoop)
         let notes = Notes()
@@ -66,7 +66,7 @@ struct EventLoopTests {
 
     @Test("runs tasks that prefer its executor on its thread")
     func executor() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         defer { loop.stop() }
         // unstructured: the executor under test is what runs it.
         let task = Task(executorPreference: loop.executor) {
@@ -79,13 +79,13 @@ struct EventLoopTests {
 
     @Test("tells edges: what was ready before, what becomes ready, and nothing after cancel")
     func edges() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         defer { loop.stop() }
         let pipe = Pipe()
         defer { pipe.closeBoth() }
         pipe.put()
         let first: Bool = await onLoop(loop) { resume in
-            let registration = LoopLocal<EventLoop.Registration?>(nil)
+            let registration = LoopLocal<EpollLoop.Registration?>(nil)
             do {
                 let made = try loop.register(pipe.reader) { readiness in
                     guard let mine = registration.value.take() else { return }
@@ -100,7 +100,7 @@ struct EventLoopTests {
         }
         #expect(first)
         // The same descriptor again: the slot is used anew, and the byte that was not read is told again.
-        let second: EventLoop.Readiness? = await onLoop(loop) { resume in
+        let second: EpollLoop.Readiness? = await onLoop(loop) { resume in
             let isDone = Mutex(false)
             do {
                 _ = try loop.register(pipe.reader) { readiness in
@@ -119,7 +119,7 @@ struct EventLoopTests {
 
     @Test("an event that was told for a cancelled registration does not reach its handler")
     func staleEvents() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         defer { loop.stop() }
         let pipes = [Pipe(), Pipe()]
         defer { for pipe in pipes { pipe.closeBoth() } }
@@ -127,7 +127,7 @@ struct EventLoopTests {
         // Both are ready in the same round; whichever handler comes first cancels the other and takes its slot.
         let outcome: [String] = await onLoop(loop) { resume in
             for pipe in pipes { pipe.put() }
-            let registrations = LoopLocal<[EventLoop.Registration]>([])
+            let registrations = LoopLocal<[EpollLoop.Registration]>([])
             for index in pipes.indices {
                 let made = try? loop.register(pipes[index].reader) { _ in
                     notes.add("called")
@@ -142,13 +142,13 @@ struct EventLoopTests {
 
     @Test("tells that the peer has gone")
     func hangUp() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         defer { loop.stop() }
         var pair: [Int32] = [-1, -1]
         #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
         let (mine, peer) = (pair[0], pair[1])
         defer { Glibc.close(mine) }
-        let readiness: EventLoop.Readiness? = await onLoop(loop) { resume in
+        let readiness: EpollLoop.Readiness? = await onLoop(loop) { resume in
             let isDone = Mutex(false)
             let registration = try? loop.register(mine) { readiness in
                 guard readiness.isHalfClosed else { return }
@@ -166,7 +166,7 @@ struct EventLoopTests {
 
     @Test("refuses a descriptor that cannot be watched")
     func refusal() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         defer { loop.stop() }
         let error = await onLoop(loop) { (resume: @escaping @Sendable (EventLoopError?) -> Void) in
             do {
@@ -183,7 +183,7 @@ struct EventLoopTests {
 
     @Test("calls timers at their time, again and again or once, until they are cancelled")
     func timers() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         defer { loop.stop() }
         let started = ContinuousClock.now
         let notes = Notes()
@@ -203,7 +203,7 @@ struct EventLoopTests {
 
     @Test("calls the hook after the work of each round")
     func hook() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         defer { loop.stop() }
         let notes = Notes()
         await onLoop(loop) { resume in
@@ -219,7 +219,7 @@ struct EventLoopTests {
 
     @Test("sleeps without work: no round goes by")
     func sleeps() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         defer { loop.stop() }
         let rounds = Mutex(0)
         await onLoop(loop) { resume in
@@ -232,7 +232,7 @@ struct EventLoopTests {
 
     @Test("after stop no call is taken, and tasks go on elsewhere")
     func stopped() async throws {
-        let loop = try EventLoop.start(name: "test")
+        let loop = try EpollLoop.start(name: "test")
         let notes = Notes()
         loop.execute { notes.add("before") }
         loop.stop()

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// From any thread: ``start(name:)``, ``execute(_:)``, ``stop()``, ``executor`` and ``isOnLoop``. All else is used on
 /// the loop's thread only.
-package final class EventLoop: @unchecked Sendable {
+package final class EpollLoop: @unchecked Sendable {
     // Unchecked, because all state but the executor's and `isStopped` is touched by the loop's thread alone.
 
     /// Names a timer, for ``cancelTimer(_:)``.
@@ -32,9 +32,9 @@ package final class EventLoop: @unchecked Sendable {
     package final class Registration {
         private let descriptor: Int32
         private let slot: Int
-        private var loop: EventLoop?
+        private var loop: EpollLoop?
 
-        fileprivate init(descriptor: Int32, slot: Int, loop: EventLoop) {
+        fileprivate init(descriptor: Int32, slot: Int, loop: EpollLoop) {
             self.descriptor = descriptor
             self.slot = slot
             self.loop = loop
@@ -105,15 +105,15 @@ package final class EventLoop: @unchecked Sendable {
     /// - Parameter name: The thread's name, of which the kernel keeps 15 bytes.
     /// - Returns: The loop, ready for calls.
     /// - Throws: ``EventLoopError`` when descriptors or threads have run out.
-    package static func start(name: String) throws(EventLoopError) -> EventLoop {
-        let loop = try EventLoop(name: name)
+    package static func start(name: String) throws(EventLoopError) -> EpollLoop {
+        let loop = try EpollLoop(name: name)
         var thread = pthread_t()
         let status = pthread_create(
             &thread,
             nil,
             { context in
                 guard let context else { return nil }
-                Unmanaged<EventLoop>.fromOpaque(context).takeRetainedValue().run()
+                Unmanaged<EpollLoop>.fromOpaque(context).takeRetainedValue().run()
                 return nil
             },
             Unmanaged.passRetained(loop).toOpaque()
