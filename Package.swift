@@ -61,6 +61,7 @@ let sharedModules: [Target] = [
     shared("JSON"),
     shared("JSONSchema", ["JSON"]),
     shared("Configuration"),
+    shared("Caching"),
     shared("Observability", ["JSON"]),
     shared("Resilience", ["Observability"]),
     shared("Lifecycle", ["Observability", "Resilience"]),
@@ -73,12 +74,12 @@ let sharedModules: [Target] = [
     shared("Redis", ["CHiredis", "EventLoop", "Observability", "Resilience"]),
     shared("Domain", ["CSchemas", "JSON", "JSONSchema", "Observability"]),
     shared("Store", ["Postgres", "Domain", "JSON", "Observability"]),
-    shared("Budget", ["Redis", "Postgres", "Observability"]),
-    shared("Policy", ["CSystem", "JSON", "HTTPClient", "Observability", "Resilience"]),
+    shared("Budget", ["Caching", "Redis", "Postgres", "Observability"]),
+    shared("Policy", ["CSystem", "Caching", "JSON", "HTTPClient", "Observability", "Resilience"]),
     shared("Models", ["HTTPClient", "JSON", "Observability", "Resilience"]),
     shared("Tools", ["HTTPClient", "JSON", "JSONSchema", "Resilience"]),
     shared("Memory", ["JSON", "OpenSSL"]),
-    shared("MemoryStore", ["Memory", "Store", "Postgres", "Domain", "EventLoop", "JSON", "Observability"]),
+    shared("MemoryStore", ["Caching", "Memory", "Store", "Postgres", "Domain", "EventLoop", "JSON", "Observability"]),
     shared(
         "ServiceKit",
         [
@@ -97,6 +98,7 @@ let services: [Target] = [
         [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer", "EventBus",
             "OpenSSL", "Postgres", "Redis", "Domain", "ServiceKit", "Store", "Tools", "Memory", "MemoryStore",
+            "Caching",
         ]
     ),
     service(
@@ -154,6 +156,7 @@ let chaos: [Target] = [
 let testTargets: [Target] = [
     tests("Unit", "JSONTests", ["JSON", "TestKit"]),
     tests("Unit", "JSONSchemaTests", ["JSONSchema", "JSON", "TestKit"]),
+    tests("Unit", "CachingTests", ["Caching", "TestKit"]),
     tests("Unit", "ConfigurationTests", ["Configuration"]),
     tests("Unit", "ObservabilityTests", ["Observability", "JSON"]),
     tests("Unit", "LifecycleTests", ["Lifecycle", "Observability", "Resilience"]),
@@ -171,7 +174,7 @@ let testTargets: [Target] = [
     tests("Unit", "StoreTests", ["Store"]),
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema", "TestKit"]),
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
-    tests("Unit", "GatewayTests", ["parley-gateway", "Domain", "HTTPServer", "JSON", "TestKit"]),
+    tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "TestKit"]),
     tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Models", "Store"]),
     tests("Unit", "ServiceKitTests", ["ServiceKit", "Lifecycle", "Observability", "Resilience"]),
     tests(

@@ -1,3 +1,5 @@
+import Caching
+
 /// The limits of tenants and personas, as they were a moment ago, so that not each model call asks Postgres.
 struct LimitsCache: Sendable {
     typealias Instant = ContinuousClock.Instant
@@ -14,23 +16,21 @@ struct LimitsCache: Sendable {
     }
 
     private let timeToLive: Duration
-    private let countMax: Int
-    private var entries: [Key: Entry] = [:]
+    private var entries: LeastRecentlyUsed<Key, Entry>
 
     init(timeToLive: Duration, countMax: Int) {
         self.timeToLive = timeToLive
-        self.countMax = countMax
+        entries = LeastRecentlyUsed(weightMax: countMax)
     }
 
     /// The limits, the tenant's first; nil when they are not known or too old.
-    func limits(_ key: Key, now: Instant) -> [Int64?]? {
-        guard let entry = entries[key], entry.until > now else { return nil }
+    mutating func limits(_ key: Key, now: Instant) -> [Int64?]? {
+        guard let entry = entries.use(key), entry.until > now else { return nil }
         return entry.limits
     }
 
-    /// Remembers limits; when the cache is full it is emptied, which costs one look at Postgres per key.
+    /// Remembers limits; when the cache is full, those that were asked for longest ago go.
     mutating func remember(_ limits: [Int64?], for key: Key, now: Instant) {
-        if entries.count >= countMax, entries[key] == nil { entries.removeAll(keepingCapacity: true) }
-        entries[key] = Entry(limits: limits, until: now + timeToLive)
+        entries.set(key, Entry(limits: limits, until: now + timeToLive))
     }
 }

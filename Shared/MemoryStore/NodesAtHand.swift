@@ -1,3 +1,4 @@
+import Caching
 import Synchronization
 
 /// A node in use: an index that is brought up to date in place.

@@ -1,3 +1,4 @@
+import Caching
 import Synchronization
 
 /// The sessions that this process has used lately, as it last knew them.
@@ -23,6 +24,6 @@ final class SessionsAtHand: Sendable {
     }
 
     func remove(_ key: MemorySessionKey) {
-        entries.withLock { $0.remove(key) }
+        _ = entries.withLock { $0.remove(key) }
     }
 }

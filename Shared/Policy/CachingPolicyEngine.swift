@@ -1,3 +1,4 @@
+import Caching
 import JSON
 package import Observability
 import Synchronization
@@ -60,7 +61,7 @@ package final class CachingPolicyEngine: PolicyEngine {
         self.configuration = configuration
         let start = clock.now
         elapsed = { start.duration(to: clock.now) }
-        state = Mutex(State(entries: LeastRecentlyUsed(capacity: configuration.entriesMax)))
+        state = Mutex(State(entries: LeastRecentlyUsed(weightMax: configuration.entriesMax)))
         let lookups = metrics.counter(
             "parley_policy_cache_lookups_total",
             "Policy questions by whether the answer was remembered.",
@@ -79,7 +80,7 @@ package final class CachingPolicyEngine: PolicyEngine {
         }
         let now = elapsed()
         let (known, generation) = state.withLock { state in
-            let entry = state.entries[key]
+            let entry = state.entries.use(key)
             let isFresh = entry.map { now - $0.age < configuration.timeToLive } ?? false
             return (isFresh ? entry?.decision : nil, state.generation)
         }
@@ -93,7 +94,7 @@ package final class CachingPolicyEngine: PolicyEngine {
             // Its age counts from the question: the policies may have changed while it was answered.
             let entry = Entry(decision: decision, age: now)
             state.withLock { state in
-                if state.generation == generation { state.entries[key] = entry }
+                if state.generation == generation { state.entries.set(key, entry) }
             }
         }
         return decision
@@ -103,7 +104,7 @@ package final class CachingPolicyEngine: PolicyEngine {
     package func removeAll() {
         state.withLock { state in
             state.generation += 1
-            state.entries = LeastRecentlyUsed(capacity: configuration.entriesMax)
+            state.entries = LeastRecentlyUsed(weightMax: configuration.entriesMax)
         }
     }
 }

@@ -5,28 +5,19 @@ import Synchronization
 
 /// Tells whose request it is, by its API key; keys are remembered for a short time.
 final class Authenticator: Sendable {
-    private struct Entry {
-        let credential: Credential?
-        let until: ContinuousClock.Instant
-    }
-
     /// The longest key that is looked at, in bytes.
     static let keyBytesMax = 256
 
     private let store: CredentialStore
-    private let lifetime: Duration
-    private let entriesMax: Int
-    private let entries = Mutex<[String: Entry]>([:])
+    private let known: Mutex<KnownKeys>
 
     /// Makes an authenticator.
     /// - Parameters:
     ///   - store: The keys.
-    ///   - lifetime: How long a key is remembered, and so how late its end is seen. Default 10 s.
-    ///   - entriesMax: How many are remembered, wrong ones among them. Default 10,000.
-    init(store: CredentialStore, lifetime: Duration = .seconds(10), entriesMax: Int = 10_000) {
+    ///   - limits: How many keys are remembered, and how long.
+    init(store: CredentialStore, limits: KnownKeys.Limits = KnownKeys.Limits()) {
         self.store = store
-        self.lifetime = lifetime
-        self.entriesMax = entriesMax
+        known = Mutex(KnownKeys(limits: limits))
     }
 
     /// The credential of a request.
@@ -36,15 +27,13 @@ final class Authenticator: Sendable {
             throw Problem.unauthorized
         }
         let now = ContinuousClock.now
-        if let entry = entries.withLock({ $0[key] }), entry.until > now {
-            guard let credential = entry.credential else { throw Problem.unauthorized }
-            return credential
+        switch known.withLock({ $0.look(key, now: now) }) {
+        case .valid(let credential): return credential
+        case .wrong: throw Problem.unauthorized
+        case .unknown: break
         }
         let credential = try await store.credential(hash: Digest.sha256Hex(key.utf8))
-        entries.withLock { entries in
-            if entries.count >= entriesMax { entries.removeAll(keepingCapacity: true) }
-            entries[key] = Entry(credential: credential, until: now + lifetime)
-        }
+        known.withLock { $0.remember(credential, for: key, askedAt: now) }
         guard let credential else { throw Problem.unauthorized }
         return credential
     }

@@ -1,3 +1,4 @@
+import Caching
 import Domain
 import EventBus
 import JSON
@@ -53,25 +54,45 @@ final class StreamHub: Sendable {
         var sequencer = StreamSequencer()
         var running: [StreamEvent] = []
         var followers: [Int: AsyncStream<StreamEvent>.Continuation] = [:]
-        var lastEvent: ContinuousClock.Instant
 
         var isIdle: Bool { followers.isEmpty && running.isEmpty && sequencer.deadline == nil }
     }
 
     private struct State {
-        var sessions: [SessionKey: Session] = [:]
+        var followed: [SessionKey: Session] = [:]
+        /// Turns run in them, and nobody follows: past the limit the one that was quiet for the longest time goes.
+        var unfollowed: LeastRecentlyUsed<SessionKey, Session>
         var holding: Set<SessionKey> = []
         var followerCount = 0
         var nextID = 0
         var isClosed = false
+
+        init(idleSessionsMax: Int) {
+            unfollowed = LeastRecentlyUsed(weightMax: idleSessionsMax)
+        }
+
+        /// Takes a session out, to be put back with ``put(_:_:)``.
+        mutating func take(_ key: SessionKey) -> Session? {
+            followed.removeValue(forKey: key) ?? unfollowed.remove(key)
+        }
+
+        mutating func put(_ session: Session, _ key: SessionKey) {
+            if session.sequencer.deadline == nil { holding.remove(key) } else { holding.insert(key) }
+            if !session.followers.isEmpty {
+                followed[key] = session
+            } else if !session.isIdle {
+                unfollowed.set(key, session)
+            }
+        }
     }
 
     private let limits: Limits
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Makes a hub.
     init(limits: Limits = Limits()) {
         self.limits = limits
+        state = Mutex(State(idleSessionsMax: limits.idleSessionsMax))
     }
 
     /// How many clients follow.
@@ -87,9 +108,9 @@ final class StreamHub: Sendable {
             guard !state.isClosed, state.followerCount < limits.followersMax else { return nil }
             state.followerCount += 1
             state.nextID += 1
-            var session = state.sessions[key] ?? Session(lastEvent: .now)
+            var session = state.take(key) ?? Session()
             session.followers[state.nextID] = continuation
-            state.sessions[key] = session
+            state.put(session, key)
             return Subscription(id: state.nextID, running: session.running, events: events)
         }
     }
@@ -98,9 +119,9 @@ final class StreamHub: Sendable {
     func unsubscribe(_ subscription: Subscription, from key: SessionKey) {
         let continuation = state.withLock { state -> AsyncStream<StreamEvent>.Continuation? in
             state.followerCount -= 1
-            guard var session = state.sessions.removeValue(forKey: key) else { return nil }
+            guard var session = state.take(key) else { return nil }
             let continuation = session.followers.removeValue(forKey: subscription.id)
-            if !session.isIdle { state.sessions[key] = session }
+            state.put(session, key)
             return continuation
         }
         continuation?.finish()
@@ -109,13 +130,9 @@ final class StreamHub: Sendable {
     /// Takes an event from a topic.
     func receive(_ event: StreamEvent, for key: SessionKey, now: ContinuousClock.Instant = .now) {
         state.withLock { state in
-            if state.sessions[key] == nil, state.sessions.count >= limits.idleSessionsMax + limits.followersMax {
-                Self.dropOldest(&state)
-            }
-            var session = state.sessions.removeValue(forKey: key) ?? Session(lastEvent: now)
-            session.lastEvent = now
+            var session = state.take(key) ?? Session()
             deliver(session.sequencer.receive(event, now: now), to: &session)
-            store(session, key, &state)
+            state.put(session, key)
         }
     }
 
@@ -125,7 +142,7 @@ final class StreamHub: Sendable {
     func expire(now: ContinuousClock.Instant = .now) {
         state.withLock { state in
             for key in state.holding {
-                guard var session = state.sessions.removeValue(forKey: key) else {
+                guard var session = state.take(key) else {
                     state.holding.remove(key)
                     continue
                 }
@@ -133,7 +150,7 @@ final class StreamHub: Sendable {
                     cutFollowers(of: &session)
                 }
                 deliver(session.sequencer.expire(now: now), to: &session)
-                store(session, key, &state)
+                state.put(session, key)
             }
         }
     }
@@ -142,20 +159,11 @@ final class StreamHub: Sendable {
     func close() {
         let continuations = state.withLock { state in
             state.isClosed = true
-            return state.sessions.values.flatMap { $0.followers.values.map(\.self) }
+            return state.followed.values.flatMap { $0.followers.values.map(\.self) }
         }
         for continuation in continuations {
             continuation.finish()
         }
-    }
-
-    private func store(_ session: Session, _ key: SessionKey, _ state: inout State) {
-        if session.sequencer.deadline == nil {
-            state.holding.remove(key)
-        } else {
-            state.holding.insert(key)
-        }
-        if !session.isIdle { state.sessions[key] = session }
     }
 
     /// Sends followers back to what is stored: they resume after the last event that they got.
@@ -182,12 +190,5 @@ final class StreamHub: Sendable {
                 }
             }
         }
-    }
-
-    private static func dropOldest(_ state: inout State) {
-        let idle = state.sessions.filter { $0.value.followers.isEmpty }
-        guard let oldest = idle.min(by: { $0.value.lastEvent < $1.value.lastEvent })?.key else { return }
-        state.sessions[oldest] = nil
-        state.holding.remove(oldest)
     }
 }

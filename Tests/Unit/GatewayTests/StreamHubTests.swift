@@ -140,20 +140,22 @@ struct StreamHubTests {
 
     @Test func sessionsThatNobodyFollowsAreBounded() throws {
         let hub = hub {
-            $0.idleSessionsMax = 2
-            $0.followersMax = 1
+            $0.idleSessionsMax = 3
+            $0.followersMax = 2
         }
-        let now = ContinuousClock.now
-        for number in 1...4 {
-            let key = SessionKey(tenantID: "default", sessionID: "s\(number)")
-            hub.receive(Make.event(1, 0, .turnStarted), for: key, now: now + .seconds(number))
+        let session = { (number: Int) in SessionKey(tenantID: "default", sessionID: "s\(number)") }
+        let follower = try #require(hub.subscribe(to: session(0)))
+        for number in 0...4 {
+            hub.receive(Make.event(1, 0, .turnStarted), for: session(number))
+            if number == 3 { hub.receive(Make.event(1, 1, .delta), for: session(1)) }
         }
         func running(_ number: Int) -> Int {
-            let key = SessionKey(tenantID: "default", sessionID: "s\(number)")
-            guard let subscription = hub.subscribe(to: key) else { return -1 }
-            defer { hub.unsubscribe(subscription, from: key) }
+            guard let subscription = hub.subscribe(to: session(number)) else { return -1 }
+            defer { hub.unsubscribe(subscription, from: session(number)) }
             return subscription.running.count
         }
-        #expect((1...4).map(running) == [0, 1, 1, 1], "the one that was quiet for the longest time goes")
+        #expect((0...4).map(running) == [1, 2, 0, 1, 1], "the one that was quiet for the longest time goes")
+        hub.unsubscribe(follower, from: session(0))
+        #expect((0...4).map(running) == [1, 0, 0, 1, 1], "who leaves a session leaves it as one of those")
     }
 }
