@@ -95,6 +95,7 @@ final class RDKafkaProducer: Sendable {
     /// Waits for events for at most this long; only one thread may poll.
     func poll(milliseconds: Int32) -> Events {
         var events = Events()
+        var isFenced = false
         let event = rd_kafka_queue_poll(queue, milliseconds)
         events.isFatal = unknownCount.value.load(ordering: .relaxed) >= Self.producerUnknownMax
         guard let event else { return events }
@@ -105,6 +106,11 @@ final class RDKafkaProducer: Sendable {
                 let ticket = UInt(bitPattern: message.pointee._private)
                 let error = message.pointee.err
                 let failure = error == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : BusError.code(of: error)
+                // After requests timed out librdkafka goes on under a new epoch. A broker that has another one in mind
+                // refuses every record from then on, and librdkafka does not call that fatal.
+                if error == RD_KAFKA_RESP_ERR_PRODUCER_FENCED || error == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH {
+                    isFenced = true
+                }
                 if failure == .unknownTopic, let topic = message.pointee.rkt, let name = rd_kafka_topic_name(topic) {
                     events.unknownTopics.insert(String(cString: name))
                 }
@@ -117,9 +123,7 @@ final class RDKafkaProducer: Sendable {
             default: break
             }
         }
-        if !events.isFatal, handle.fatalError != nil {
-            events.isFatal = true
-        }
+        events.isFatal = events.isFatal || isFenced || handle.fatalError != nil
         return events
     }
 

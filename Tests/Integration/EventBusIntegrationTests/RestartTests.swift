@@ -86,6 +86,27 @@ struct RestartTests {
         }
     }
 
+    @Test("A producer whose records timed out while the broker stood still delivers again, fenced or not")
+    func survivesAStall() async throws {
+        try await withOwnBroker { broker in
+            var fixture = BusFixture(broker)
+            fixture.configuration.deliveryTimeout = .seconds(2)
+            try await fixture.makeTopic()
+            let producer = try BusProducer(configuration: fixture.configuration, logger: fixture.logger)
+            try await producer.publish((0..<12).map { fixture.record("key-\($0)", "before-\($0)") })
+            broker.server.pause()
+            await #expect(throws: BusError.self) {
+                try await producer.publish((0..<12).map { fixture.record("key-\($0)", "meanwhile-\($0)") })
+            }
+            broker.server.resume()
+            for number in 0..<12 {
+                try await publishUntilDelivered(fixture.record("key-\(number)", "after-\(number)"), producer)
+            }
+            print("resets \(producer.metrics.resets)")
+            await producer.close()
+        }
+    }
+
     @Test("Shutdown ends in time while the broker is away")
     func stopsWithoutABroker() async throws {
         try await withOwnBroker { broker in
