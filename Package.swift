@@ -176,7 +176,7 @@ let testTargets: [Target] = [
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "TestKit"]),
     tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Models", "Store"]),
-    tests("Unit", "ServiceKitTests", ["ServiceKit", "Lifecycle", "Observability", "Resilience"]),
+    tests("Unit", "ServiceKitTests", ["ServiceKit", "Lifecycle", "Observability", "Resilience", "Store"]),
     tests(
         "Integration",
         "HTTPServerIntegrationTests",

@@ -31,6 +31,10 @@ package struct BusConfiguration: Sendable {
     ///
     /// Local 0.5 s, production 3 s.
     package var heartbeatInterval: Duration
+    /// How long a member keeps its share of the partitions without renewing it, where shares are leases.
+    ///
+    /// Local 2 s, production 15 s.
+    package var shareLease: Duration
     /// How partitions are shared out in a group.
     ///
     /// Local `range`, production `cooperative-sticky`.
@@ -142,6 +146,7 @@ package struct BusConfiguration: Sendable {
         self.profile = profile
         sessionTimeout = isLocal ? .seconds(2) : .seconds(10)
         heartbeatInterval = isLocal ? .milliseconds(500) : .seconds(3)
+        shareLease = isLocal ? .seconds(2) : .seconds(15)
         assignmentStrategy = isLocal ? "range" : "cooperative-sticky"
         fetchWaitMax = isLocal ? .milliseconds(10) : .milliseconds(100)
         linger = isLocal ? .microseconds(300) : .milliseconds(2)
@@ -179,6 +184,9 @@ package struct BusConfiguration: Sendable {
         }
         if heartbeatInterval >= sessionTimeout {
             throw BusError(.configurationInvalid, "heartbeatInterval must be shorter than sessionTimeout")
+        }
+        if heartbeatInterval * 2 > shareLease {
+            throw BusError(.configurationInvalid, "shareLease must be at least twice heartbeatInterval")
         }
     }
 }

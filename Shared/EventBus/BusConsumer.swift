@@ -4,6 +4,9 @@ import Synchronization
 
 /// Reads topics as a member of a group and hands each record to a handler.
 ///
+/// The broker shares the partitions out among the group's members, or ``PartitionShares`` tells which are this one's:
+/// then the group is no more than the name that offsets are committed under.
+///
 /// Records of one key in one partition are handled one after another, others side by side. What is committed is, in
 /// each partition, the offset of the lowest record that is not finished: after a crash every unfinished record comes
 /// again (to whichever member has the partition), and some finished ones may. A handler that throws gets the same
@@ -23,8 +26,9 @@ package final class BusConsumer: Sendable {
 
     /// Makes a consumer; it joins the group in ``run(handler:)``.
     ///
-    /// `concurrency` is how many handlers run at once for each topic. `onTopicMissing` hears, from a thread of the
-    /// consumer, of topics that the broker does not know.
+    /// `shares` tells which partitions are read; nil leaves that to the broker. `concurrency` is how many handlers run
+    /// at once for each topic. `onTopicMissing` hears, from a thread of the consumer, of topics that the broker does
+    /// not know.
     ///
     /// - Throws: ``BusError`` when librdkafka is too old or the configuration makes no sense.
     package init(
@@ -32,6 +36,7 @@ package final class BusConsumer: Sendable {
         group: String,
         topics: [String],
         logger: Logger,
+        shares: PartitionShares? = nil,
         concurrency: Int = 256,
         onTopicMissing: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
@@ -52,6 +57,7 @@ package final class BusConsumer: Sendable {
                 topic: topic,
                 configuration: configuration,
                 group: group,
+                shares: shares,
                 logger: logger,
                 onTopicMissing: onTopicMissing
             )
@@ -62,6 +68,9 @@ package final class BusConsumer: Sendable {
     package var metrics: BusMetrics {
         loops.reduce(BusMetrics()) { $0 + $1.dispatcher.metrics }
     }
+
+    /// Whether this member has been given its partitions, for every topic, at least once.
+    package var hasJoined: Bool { loops.allSatisfy(\.hasJoined) }
 
     /// The partitions that this member has of a topic.
     package func assignedPartitions(of topic: String) -> [Int32] {

@@ -26,12 +26,17 @@ package final class OutboxPublisher: Service {
     private struct State {
         var waiting: [OutboxEvent] = []
         var isClosed = false
+        /// Published and perhaps not processed yet, without their payload.
+        var published: [OutboxEvent] = []
     }
 
     /// So many events at once are a crowd, whose batches are given time to fill.
     private static let crowd = 16
     /// The time from one batch of a crowd to the next.
     private static let crowdPace = Duration.milliseconds(8)
+
+    /// How often it is told of what was published: most of it is processed by then, and needs no word.
+    private static let tellInterval = Duration.seconds(1)
 
     /// The service's name.
     package let name = "outbox-publisher"
@@ -43,6 +48,7 @@ package final class OutboxPublisher: Service {
     private let state = Mutex(State())
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
+    private let stopped = ShutdownSignal()
 
     /// Makes a publisher.
     /// - Parameters:
@@ -86,6 +92,7 @@ package final class OutboxPublisher: Service {
     /// Publishes until it is shut down, then what still waits.
     package func run() async throws {
         await withDiscardingTaskGroup { group in
+            if outbox.tellsPublished { group.addTask { await self.tellPublished() } }
             var last = (count: 0, started: ContinuousClock.now)
             for await _ in wakes {
                 // Many at once mean more in a moment, and the broker's work is by the batch, not by the record.
@@ -102,6 +109,36 @@ package final class OutboxPublisher: Service {
                 // Beside the next batch: rows that are done with must not hold up events that are waited for.
                 group.addTask { await self.removeAcknowledged(delivered) }
                 if isClosed { break }
+            }
+            stopped.raise()
+        }
+    }
+
+    /// Tells the outbox what was published, so that relays leave it alone for as long as its consumers may take.
+    private func tellPublished() async {
+        while await !stopped.wait(atMost: Self.tellInterval) {
+            let events = state.withLock { state in
+                defer { state.published = [] }
+                return state.published
+            }
+            do {
+                try await outbox.published(events)
+            } catch {
+                logger.debug(
+                    "published events are published again",
+                    [.count: .integer(events.count), .error: .error(error)]
+                )
+            }
+        }
+    }
+
+    private func note(published events: [OutboxEvent]) {
+        if !outbox.tellsPublished { return }
+        state.withLock { state in
+            let room = max(0, waitingMax - state.published.count)
+            for var event in events.prefix(room) where event.lifetime == .processed {
+                event.payload = []
+                state.published.append(event)
             }
         }
     }
@@ -122,6 +159,7 @@ package final class OutboxPublisher: Service {
     private func send(_ events: [OutboxEvent]) async -> [OutboxEvent] {
         do {
             try await breaker.run { try await producer.publish(events.map(OutgoingRecord.init)) }
+            note(published: events)
             return events
         } catch is CircuitBreakerError {
             logger.debug("events left to the relay: the broker is away", [.count: .integer(events.count)])
@@ -134,7 +172,9 @@ package final class OutboxPublisher: Service {
             guard let failures = (error as? BusError)?.failures, !failures.isEmpty else { return [] }
             // One that fails again and again must not bring the others back with it.
             let failed = Set(failures.map(\.index))
-            return events.indices.filter { !failed.contains($0) }.map { events[$0] }
+            let delivered = events.indices.filter { !failed.contains($0) }.map { events[$0] }
+            note(published: delivered)
+            return delivered
         }
     }
 

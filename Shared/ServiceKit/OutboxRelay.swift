@@ -42,7 +42,7 @@ package final class OutboxRelay: Service {
     package func run() async throws {
         var notice = RareNotice()
         while await !shutdownSignal.wait(atMost: interval) {
-            // Rows that are read are put off for a deadline, which helps nobody while they cannot be sent.
+            // Rows that are read are put off, which helps nobody while they cannot be sent.
             if publisher.isRefusing { continue }
             do {
                 while try await relayOnce() == batchMax, !shutdownSignal.isRaised {}

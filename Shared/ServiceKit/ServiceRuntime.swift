@@ -89,6 +89,10 @@ package final class ServiceRuntime: Sendable {
         watchedComponents.withLock { $0.append(watched) }
     }
 
+    /// Who has which partitions, by group; empty where the broker's groups say so.
+    private let members = Mutex<[String: GroupMember]>([:])
+    private let consumers = Mutex<[BusConsumer]>([])
+
     /// What ``watch(_:_:isBack:)`` added.
     let watchedComponents = Mutex<[WatchedComponent]>([])
 
@@ -97,13 +101,43 @@ package final class ServiceRuntime: Sendable {
     /// - Throws: `BusError`.
     package func consumer(group: String, topics: [Topic], concurrency: Int) throws -> BusConsumer {
         let keeper = self.topics
-        return try BusConsumer(
+        let consumer = try BusConsumer(
             configuration: settings.bus,
             group: group,
             topics: topics.map(\.rawValue),
             logger: logger,
+            shares: settings.sharing == .leases ? member(of: group).shares : nil,
             concurrency: concurrency
         ) { _ in keeper.nudge() }
+        consumers.withLock { $0.append(consumer) }
+        health.register("consumers")
+        return consumer
+    }
+
+    /// The process as a member of a group, the same for all consumers of the group.
+    private func member(of group: String) -> GroupMember {
+        members.withLock { members in
+            if let member = members[group] { return member }
+            let bus = settings.bus
+            let member = GroupMember(
+                store: GroupStore(database: database, group: group, member: owner, lease: bus.shareLease),
+                shares: PartitionShares(partitionCount: settings.partitions),
+                interval: bus.heartbeatInterval,
+                lease: bus.shareLease,
+                logger: logger
+            )
+            members[group] = member
+            return member
+        }
+    }
+
+    /// Whether there are consumers, and whether each has had its part of the partitions.
+    ///
+    /// Who replaces one instance after another must not stop the next before this one gets records.
+    var haveConsumersJoined: Bool? {
+        let consumers = consumers.withLock { $0 }
+        if consumers.isEmpty { return nil }
+        return consumers.allSatisfy(\.hasJoined) && members.withLock { $0.values.allSatisfy(\.hasJoined) }
     }
 
     /// All services of the process, in the order in which they start: what the service's own parts stand on first.
@@ -118,7 +152,8 @@ package final class ServiceRuntime: Sendable {
             LoopService("outbox-relay", after: readiness, relay),
             LoopService("retention", after: readiness, sweeper),
         ]
-        return shared + own
+        let groups = members.withLock { Array($0.values) }
+        return shared + groups.map { LoopService($0.name, after: readiness, $0) } + own
     }
 
     private var sweeper: RetentionSweeper {

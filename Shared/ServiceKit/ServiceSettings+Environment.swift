@@ -94,6 +94,11 @@ extension ServiceSettings {
 
     private mutating func readBus(_ environment: inout EnvironmentReader) {
         bus.security = BusSecurity(environment: &environment)
+        sharing = environment.choice(
+            "PARLEY_PARTITION_SHARING",
+            default: sharing,
+            help: "who shares partitions out. leases: Postgres; broker: its groups. Default by PARLEY_KAFKA_PROFILE"
+        )
         partitions = environment.int(
             "PARLEY_TOPIC_PARTITIONS",
             default: partitions,

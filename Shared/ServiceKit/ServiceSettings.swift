@@ -17,6 +17,8 @@ package struct ServiceSettings: Sendable {
     package var redis: RedisConfiguration?
     /// The broker.
     package var bus: BusConfiguration
+    /// How the partitions of a group's topics are shared out.
+    package var sharing: PartitionSharing
     /// Leases, deadlines and limits of the durable core.
     package var store: StoreConfiguration
     /// How long finished things are kept.
@@ -42,6 +44,7 @@ package struct ServiceSettings: Sendable {
         redis = nil
         bus = BusConfiguration(bootstrapServers: brokers, profile: profile)
         bus.clientID = name
+        sharing = profile == .local ? .leases : .broker
         store = StoreConfiguration()
         retention = RetentionConfiguration()
         if profile == .production {
@@ -59,4 +62,12 @@ package struct ServiceSettings: Sendable {
     package var topics: [TopicSpec] {
         PlatformTopics.all(partitions: partitions, replication: replication)
     }
+}
+
+/// Who says which process of a group reads which partitions.
+package enum PartitionSharing: String, Sendable, CaseIterable {
+    /// Leases in Postgres: for brokers whose groups are slow or unreliable, as the local one's are.
+    case leases
+    /// The broker's consumer groups.
+    case broker
 }

@@ -16,6 +16,7 @@ struct StartupCheck: Service {
     private let runtime: ServiceRuntime
     private let stopped = ShutdownSignal()
     private static let watchInterval = Duration.seconds(1)
+    private static let joinInterval = Duration.milliseconds(50)
 
     init(runtime: ServiceRuntime) {
         self.runtime = runtime
@@ -33,7 +34,7 @@ struct StartupCheck: Service {
         }
         runtime.readiness.open()
         runtime.logger.info("started")
-        while !(await stopped.wait(atMost: Self.watchInterval)) {
+        while !(await stopped.wait(atMost: pause)) {
             await watch()
         }
         runtime.health.beginShutdown()
@@ -89,8 +90,14 @@ struct StartupCheck: Service {
         return nil
     }
 
+    /// Short while consumers wait for their partitions: somebody may wait for `/readyz`.
+    private var pause: Duration { runtime.haveConsumersJoined == false ? Self.joinInterval : Self.watchInterval }
+
     private func watch() async {
         let health = runtime.health
+        if let haveJoined = runtime.haveConsumersJoined {
+            health.report("consumers", haveJoined ? .ok : .down, error: haveJoined ? nil : "no partitions yet")
+        }
         do {
             try await runtime.database.ping()
             health.report("postgres", .ok)

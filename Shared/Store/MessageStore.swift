@@ -160,7 +160,7 @@ package final class MessageStore: Sendable {
             .textArray(requests.map(\.eventID)), .textArray(requests.map(\.personaID)),
             .textArray(requests.map(\.message)), .textArray(requests.map(\.attachments)),
             .textArray(requests.map(\.metadata)), .textArray(requests.map(\.payload)),
-            .textArray(requests.map(\.traceparent)), .int(configuration.republishAfter.milliseconds),
+            .textArray(requests.map(\.traceparent)), .int(configuration.publishAfter.milliseconds),
             .int(configuration.openTurnsPerSessionMax),
         ]
         var statements: [(PostgresStatement, [PostgresParameter])] = []

@@ -45,7 +45,30 @@ package final class OutboxStore: Sendable {
         try await deletions.submit(Row(tenantID: tenantID, topic: topic, eventID: eventID))
     }
 
-    /// Takes events that stayed behind, and puts each off for another deadline.
+    /// Whether it makes a difference that an event was published: ``published(_:)`` is of use then.
+    package var tellsPublished: Bool { configuration.publishAfter < configuration.republishAfter }
+
+    /// Puts events off that were published, and are not processed yet, until they are published again.
+    ///
+    /// Most are processed before this is called; what is not there any more is left out.
+    /// - Throws: `PostgresError`.
+    package func published(_ events: [OutboxEvent]) async throws {
+        if events.isEmpty { return }
+        _ = try await database.batch(
+            settings: TenantScope.settings(events.map(\.tenantID)),
+            [
+                (
+                    OutboxSQL.published,
+                    [
+                        .textArray(events.map(\.tenantID)), .textArray(events.map(\.topic.rawValue)),
+                        .textArray(events.map(\.eventID)), .int(configuration.republishAfter.milliseconds),
+                    ]
+                )
+            ]
+        )
+    }
+
+    /// Takes events that stayed behind, and gives whoever took them time to publish them.
     /// - Parameters:
     ///   - tenants: The tenants to look at.
     ///   - limit: The most events to return.
@@ -58,7 +81,7 @@ package final class OutboxStore: Sendable {
             [
                 (
                     OutboxSQL.due,
-                    [.textArray(tenants), .int(configuration.republishAfter.milliseconds), .int(limit)]
+                    [.textArray(tenants), .int(configuration.publishAfter.milliseconds), .int(limit)]
                 )
             ]
         )

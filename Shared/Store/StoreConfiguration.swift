@@ -10,6 +10,10 @@ package struct StoreConfiguration: Sendable {
     ///
     /// Default 5 s.
     package var republishAfter: Duration = .seconds(5)
+    /// After how long an event is published by any service because its own has not said that it was.
+    ///
+    /// Default 5 s, and never longer than ``republishAfter``.
+    package var publishAfterMax: Duration = .seconds(5)
     /// How many accepted and unfinished turns a session may have; one more is refused.
     ///
     /// Default 20.
@@ -33,6 +37,9 @@ package struct StoreConfiguration: Sendable {
 
     /// The defaults.
     package init() {}
+
+    /// How long a committed event waits to be published by the service that committed it.
+    var publishAfter: Duration { min(publishAfterMax, republishAfter) }
 
     /// The limits of one kind of transaction.
     func commits<Request, Response>(concurrency: Int) -> GroupCommit<Request, Response>.Configuration {

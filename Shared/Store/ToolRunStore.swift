@@ -99,7 +99,7 @@ package final class ToolRunStore: Sendable {
         let request: [PostgresParameter] = [
             .text(event.tenantID), .text(event.eventID), .text(event.sessionID),
             .text(String(decoding: event.payload, as: UTF8.self)), .text(orNull: event.traceparent),
-            .int(configuration.republishAfter.milliseconds),
+            .int(configuration.publishAfter.milliseconds),
         ]
         var statements = [(ToolRunSQL.request, request)]
         if let idempotency { statements.append(idempotency.statement) }
@@ -178,7 +178,7 @@ package final class ToolRunStore: Sendable {
                         .textArray(finishes.map(\.result.payload.string)), .textArray(finishes.map(\.result.error)),
                         .textArray(finishes.map { String(decoding: $0.event.payload, as: UTF8.self) }),
                         .textArray(finishes.map(\.event.traceparent)), .text(owner),
-                        .int(configuration.republishAfter.milliseconds),
+                        .int(configuration.publishAfter.milliseconds),
                     ]
                 ),
                 (

@@ -180,7 +180,7 @@ struct TurnBatches: Sendable {
         to statements: inout [(PostgresStatement, [PostgresParameter])]
     ) {
         if let steps = TurnParameters.steps(writes) { statements.append((TurnSQL.insertSteps, steps)) }
-        if let events = TurnParameters.events(writes, republishAfter: configuration.republishAfter) {
+        if let events = TurnParameters.events(writes, publishAfter: configuration.publishAfter) {
             statements.append((TurnSQL.insertOutbox, events))
         }
     }

@@ -88,14 +88,14 @@ enum TurnParameters {
     }
 
     /// What ``TurnSQL/insertOutbox`` takes; nil when there is no event at all.
-    static func events(_ writes: [TurnWrite], republishAfter: Duration) -> [PostgresParameter]? {
+    static func events(_ writes: [TurnWrite], publishAfter: Duration) -> [PostgresParameter]? {
         let events = writes.flatMap { write in write.events.map { (turn: write.turn, event: $0) } }
         if events.isEmpty { return nil }
         return owners(events.map(\.turn)) + [
             .textArray(events.map(\.event.topic.rawValue)), .textArray(events.map(\.event.eventID)),
             .textArray(events.map { String(decoding: $0.event.payload, as: UTF8.self) }),
             .textArray(events.map(\.event.traceparent)), .textArray(events.map(\.event.lifetime.rawValue)),
-            .textArray(events.map { $0.event.position?.description }), .int(republishAfter.milliseconds),
+            .textArray(events.map { $0.event.position?.description }), .int(publishAfter.milliseconds),
         ]
     }
 

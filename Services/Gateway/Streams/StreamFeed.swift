@@ -29,6 +29,7 @@ struct StreamFeed: Sendable {
         guard let subscription = hub.subscribe(to: key) else { return .full }
         defer { hub.unsubscribe(subscription, from: key) }
         var last = position
+        var continuity = DeltaContinuity(after: position)
         var isUpToDate = false
         while !isUpToDate {
             let stored = try await store.stream(
@@ -40,12 +41,12 @@ struct StreamFeed: Sendable {
             // A full page may give one turn less than it holds: the one that the client has seen to its end.
             isUpToDate = Set(stored.map(\.position.turn)).count < Self.turnsPerPage - 1
             for event in isUpToDate ? merge(stored, subscription.running, after: last) : stored {
-                try await send(event)
+                if continuity.tells(event) { try await send(event) }
                 last = event.position
             }
         }
         for await event in subscription.events where event.position > last {
-            try await send(event)
+            if continuity.tells(event) { try await send(event) }
             last = event.position
         }
         try Task.checkCancellation()

@@ -4,12 +4,20 @@ import Synchronization
 
 /// The thread that receives one topic's records as a member of a group, and the handover to ``TopicDispatcher``.
 ///
+/// The partitions are those that the broker's group gives, or those of a ``PartitionShares``.
+///
 /// One topic, one client: a fetch that asks for several topics is answered late by the local broker, and a topic that
 /// is at its limit must not hold back another.
 final class ConsumerLoop: Sendable {
     private struct State {
         var isCrashing = false
         var isFatal = false
+        var isDisconnected = false
+    }
+
+    /// Why a client is served no longer.
+    private enum End {
+        case stopped, failed, disconnected
     }
 
     /// The client that the thread uses now, for the callbacks that run inside its poll.
@@ -17,6 +25,7 @@ final class ConsumerLoop: Sendable {
     /// Unchecked: only the loop's own thread touches it.
     private final class Current: @unchecked Sendable {
         var consumer: RDKafkaConsumer?
+        var follower: ShareFollower?
     }
 
     let topic: String
@@ -27,11 +36,13 @@ final class ConsumerLoop: Sendable {
     private let onTopicMissing: @Sendable (String) -> Void
     private let state = Mutex(State())
     private let current = Current()
+    private let isMember = Atomic(false)
 
     init(
         topic: String,
         configuration: BusConfiguration,
         group: String,
+        shares: PartitionShares?,
         logger: Logger,
         onTopicMissing: @escaping @Sendable (String) -> Void
     ) throws {
@@ -41,7 +52,20 @@ final class ConsumerLoop: Sendable {
         self.logger = logger.with([.topic: .string(topic), .group: .string(group)])
         self.onTopicMissing = onTopicMissing
         dispatcher = try TopicDispatcher(configuration: configuration)
+        current.follower = shares.map { shares in
+            ShareFollower(
+                topic: topic,
+                shares: shares,
+                dispatcher: dispatcher,
+                configuration: configuration,
+                logger: self.logger,
+                onTopicMissing: onTopicMissing
+            )
+        }
     }
+
+    /// Whether partitions have been given, at least once; none may be what was given.
+    var hasJoined: Bool { isMember.load(ordering: .acquiring) }
 
     /// Ends the loop as a crash would: nothing is committed and the group is not told.
     ///
@@ -61,20 +85,27 @@ final class ConsumerLoop: Sendable {
         while true {
             if let active = consumer {
                 current.consumer = active
-                let isStopped = serve(active)
-                if isStopped, !state.withLock({ $0.isCrashing }) {
-                    // Closing revokes the partitions, and that commits what is finished.
-                    wait(for: configuration.drainTimeout) { dispatcher.runningCount == 0 }
-                    active.close()
+                let end = serve(active)
+                if end == .stopped, !state.withLock({ $0.isCrashing }) {
+                    leave(active)
                 }
                 current.consumer = nil
                 consumer = nil
-                if isStopped { return }
-                state.withLock { $0.isFatal = false }
+                if end == .stopped { return }
+                state.withLock { state in
+                    state.isFatal = false
+                    state.isDisconnected = false
+                }
                 dispatcher.clientReset()
-                logger.warning("the consumer failed for good; a new one takes its place")
+                current.follower?.clientReset()
+                if end == .failed {
+                    logger.warning("the consumer failed for good; a new one takes its place")
+                } else {
+                    // The broker may come back with another log, and this client would not notice.
+                    logger.info("the connection to the broker was lost; a new consumer takes its place")
+                }
             }
-            dispatcher.wakeup.wait(milliseconds: 500)
+            dispatcher.wakeup.wait(milliseconds: current.follower == nil ? 500 : 100)
             if dispatcher.turn().isStopping { return }
             do {
                 consumer = try makeConsumer()
@@ -88,9 +119,7 @@ final class ConsumerLoop: Sendable {
         let callbacks = RDKafkaCallbacks(
             logger: logger,
             onError: { [weak self] error in
-                if error == RD_KAFKA_RESP_ERR__FATAL {
-                    self?.state.withLock { $0.isFatal = true }
-                }
+                self?.failed(error)
             },
             onRebalance: { [weak self] isAssigned, partitions, isLost in
                 self?.rebalance(isAssigned: isAssigned, partitions, isLost: isLost)
@@ -105,17 +134,48 @@ final class ConsumerLoop: Sendable {
             callbacks: callbacks,
             wakeup: dispatcher.wakeup
         )
-        try consumer.subscribe()
+        if current.follower == nil { try consumer.subscribe() }
         return consumer
     }
 
-    /// Receives; answers true when the dispatcher was stopped and false when the client is of no more use.
-    private func serve(_ consumer: RDKafkaConsumer) -> Bool {
+    private func failed(_ error: rd_kafka_resp_err_t) {
+        switch error {
+        case RD_KAFKA_RESP_ERR__FATAL:
+            state.withLock { $0.isFatal = true }
+        case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+            // A group's member is told by the group.
+            guard let follower = current.follower, follower.isReading else { return }
+            state.withLock { $0.isDisconnected = true }
+        default:
+            break
+        }
+    }
+
+    /// Commits what is finished and gives the partitions back.
+    private func leave(_ consumer: RDKafkaConsumer) {
+        wait(for: configuration.drainTimeout) { dispatcher.runningCount == 0 }
+        if let follower = current.follower {
+            follower.giveUpAll(consumer)
+        } else {
+            // Closing revokes the partitions, and that commits.
+            consumer.close()
+        }
+    }
+
+    /// Receives until the dispatcher is stopped or the client is of no more use.
+    private func serve(_ consumer: RDKafkaConsumer) -> End {
         var records: [BusRecord] = []
         while true {
-            let turn = dispatcher.turn()
-            if turn.isStopping { return true }
-            if state.withLock({ $0.isFatal }) { return false }
+            var turn = dispatcher.turn()
+            if turn.isStopping { return .stopped }
+            let (isFatal, isDisconnected) = state.withLock { ($0.isFatal, $0.isDisconnected) }
+            if isFatal { return .failed }
+            if isDisconnected { return .disconnected }
+            if let follower = current.follower {
+                follower.follow(consumer)
+                if follower.isSettled { isMember.store(true, ordering: .releasing) }
+                turn.waitMilliseconds = min(turn.waitMilliseconds, follower.waitMillisecondsMax)
+            }
             apply(turn, to: consumer)
             // At the limit nothing is taken out of librdkafka's queue, unless its partitions are paused: then nothing
             // is in it but events, which must be served for the group to keep us.
@@ -126,6 +186,8 @@ final class ConsumerLoop: Sendable {
             records.removeAll(keepingCapacity: true)
             let problems = consumer.poll(max: max(1, min(turn.room, 512)), into: &records)
             report(problems)
+            // What came after a lost connection may be of another log: the next client reads it again.
+            if state.withLock({ $0.isDisconnected }) { return .disconnected }
             if records.isEmpty {
                 dispatcher.wakeup.wait(milliseconds: turn.waitMilliseconds)
             } else {
@@ -180,6 +242,7 @@ final class ConsumerLoop: Sendable {
         let list = partitions.map(String.init).joined(separator: ",")
         if isAssigned {
             logger.info("partitions are assigned", [.partitions: .string(list)])
+            isMember.store(true, ordering: .releasing)
             dispatcher.assigned(partitions)
             return
         }

@@ -14,6 +14,9 @@ final class RDKafkaConsumer {
         var error: BusError?
     }
 
+    /// Where a log begins, as librdkafka says it.
+    static let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
+
     let topic: String
     private let handle: RDKafkaHandle
     private let queue: OpaquePointer
@@ -78,6 +81,20 @@ final class RDKafkaConsumer {
         }
     }
 
+    /// Reads these partitions too, from these offsets.
+    func add(_ offsets: some Sequence<(Int32, Int64)>) throws {
+        try TopicPartitions.with(topic: topic, offsets) { list in
+            try check(rd_kafka_incremental_assign(handle.pointer, list), "assigning more of \(topic)")
+        }
+    }
+
+    /// Reads these partitions no more.
+    func remove(_ partitions: [Int32]) throws {
+        try TopicPartitions.with(topic: topic, partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) }) { list in
+            try check(rd_kafka_incremental_unassign(handle.pointer, list), "assigning less of \(topic)")
+        }
+    }
+
     /// Stops fetching partitions; what was fetched ahead is thrown away and fetched again later.
     func pause(_ partitions: [Int32]) throws {
         try TopicPartitions.with(topic: topic, partitions.map { ($0, 0) }) { list in
@@ -97,6 +114,22 @@ final class RDKafkaConsumer {
         try TopicPartitions.with(topic: topic, offsets.map { ($0.key, $0.value) }) { list in
             try check(rd_kafka_commit(handle.pointer, list, isWaiting ? 0 : 1), "committing \(topic)")
         }
+    }
+
+    /// Commits offsets and waits for the answer, but no longer than `limit`.
+    func commit(_ offsets: [Int32: Int64], within limit: Duration) throws {
+        guard let answers = rd_kafka_queue_new(handle.pointer) else {
+            throw BusError(.refused, "librdkafka gives no queue")
+        }
+        defer { rd_kafka_queue_destroy(answers) }
+        try TopicPartitions.with(topic: topic, offsets.map { ($0.key, $0.value) }) { list in
+            try check(rd_kafka_commit_queue(handle.pointer, list, answers, nil, nil), "committing \(topic)")
+        }
+        guard let answer = rd_kafka_queue_poll(answers, Int32(clamping: limit.wholeMilliseconds)) else {
+            throw BusError(.timedOut, "the broker did not answer a commit of \(topic) in time")
+        }
+        defer { rd_kafka_event_destroy(answer) }
+        try check(rd_kafka_event_error(answer), "committing \(topic)")
     }
 
     /// How long leaving the group may take, in seconds.
@@ -182,6 +215,12 @@ final class RDKafkaConsumer {
 
     private func check(_ error: rd_kafka_resp_err_t, _ context: String) throws {
         guard error == RD_KAFKA_RESP_ERR_NO_ERROR else { throw BusError(error, context) }
+    }
+
+    private func check(_ error: OpaquePointer?, _ context: String) throws {
+        guard let error else { return }
+        defer { rd_kafka_error_destroy(error) }
+        try check(rd_kafka_error_code(error), context)
     }
 }
 

@@ -23,6 +23,15 @@ enum OutboxSQL {
         RETURNING o.tenant_id, o.topic, o.event_id, o.session_id, o.payload, o.position, o.traceparent, o.created_at
         """
 
+    /// Puts rows off that were published; the deadline counts from now on.
+    ///
+    /// $4 deadline in milliseconds.
+    static let published: PostgresStatement = """
+        UPDATE outbox o SET publish_at = now() + $4::bigint * interval '1 millisecond'
+        FROM unnest($1::text[], $2::text[], $3::text[]) AS i(tenant_id, topic, event_id)
+        WHERE o.tenant_id = i.tenant_id AND o.topic = i.topic AND o.event_id = i.event_id
+        """
+
     /// The ids of all tenants, which anybody may list.
     static let tenants: PostgresStatement = "SELECT tenant_id FROM tenants ORDER BY tenant_id"
 }

@@ -18,7 +18,7 @@ enum ToolRunSQL {
 
     /// Records ends; one that was recorded before, or a run that somebody else holds, gives no row.
     ///
-    /// $12 owner, $13 republish deadline in milliseconds.
+    /// $12 owner, $13 milliseconds that the service itself has to publish the result.
     static let finish: PostgresStatement = """
         WITH input AS (
             SELECT DISTINCT ON (tenant_id, event_id) * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[],
@@ -79,7 +79,7 @@ enum ToolRunSQL {
 
     /// Queues a call that came in directly.
     ///
-    /// $6 republish deadline in milliseconds.
+    /// $6 milliseconds that the service itself has to publish it.
     static let request: PostgresStatement = """
         INSERT INTO outbox (tenant_id, topic, event_id, session_id, payload, traceparent, goes_when, publish_at)
         VALUES ($1, 'tool.requests', $2, $3, $4, $5, 'processed', now() + $6::bigint * interval '1 millisecond')

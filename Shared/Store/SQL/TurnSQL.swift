@@ -96,7 +96,7 @@ enum TurnSQL {
 
     /// Queues the events that follow from a turn.
     ///
-    /// $11 is the republish deadline in milliseconds.
+    /// $11 is how many milliseconds the service itself has to publish them.
     static let insertOutbox: PostgresStatement = """
         INSERT INTO outbox
             (tenant_id, topic, event_id, session_id, payload, traceparent, goes_when, position, publish_at)

@@ -12,7 +12,7 @@ struct ScenarioTests {
         "The platform holds",
         arguments: [
             "worker_kill.mid_stream", "worker_kill.while_tool_runs", "executor_kill.one_of_two",
-            "gateway_kill.one_of_two", "db_restart", "duplicate_delivery",
+            "gateway_kill.one_of_two", "broker_kill", "db_restart", "duplicate_delivery",
         ]
     )
     func holds(name: String) async throws {

@@ -67,6 +67,36 @@ import Testing
         }
     }
 
+    /// Seconds until a relay may take the one row of the outbox, rounded up.
+    private func secondsLeft(_ stores: Stores) async throws -> Int? {
+        Int(try await stores.endpoint.sql("SELECT ceil(extract(epoch FROM publish_at - now()))::int FROM outbox"))
+    }
+
+    @Test func whatWasNeverPublishedIsDueSoonAndWhatWasAfterTheRepublishDeadline() async throws {
+        var configuration = StoreConfiguration()
+        configuration.republishAfter = .seconds(600)
+        configuration.publishAfterMax = .seconds(2)
+        try await withStores(configuration) { stores in
+            let key = try await stores.accept("s")
+            #expect(try #require(try await secondsLeft(stores)) <= 2)
+            let event = try await eventuallyValue {
+                try await stores.outbox.due(tenants: ["default"], limit: 10).first
+            }
+            // Whoever took it may be lost before it publishes it.
+            #expect(try #require(try await secondsLeft(stores)) <= 2)
+            #expect(stores.outbox.tellsPublished)
+            try await stores.outbox.published([event])
+            #expect(try #require(try await secondsLeft(stores)) > 500)
+            _ = try await stores.claim(key)
+            try await stores.outbox.published([event])
+            #expect(try await stores.endpoint.sql("SELECT count(*) FROM outbox") == "0", "it is not made again")
+        }
+        configuration.republishAfter = configuration.publishAfterMax
+        try await withStores(configuration) { stores in
+            #expect(!stores.outbox.tellsPublished, "it would change nothing")
+        }
+    }
+
     @Test func nothingCrossesTenants() async throws {
         try await withStores { stores in
             _ = try await stores.endpoint.sql("INSERT INTO tenants (tenant_id, name) VALUES ('acme', 'Acme')")

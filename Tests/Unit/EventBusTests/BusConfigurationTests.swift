@@ -127,6 +127,7 @@ import Testing
             ("messageBytesMax", { $0.messageBytesMax = 1 << 30 + 1 }),
             ("publishRecordsMax", { $0.publishRecordsMax = 1 << 20 + 1 }),
             ("heartbeatInterval", { $0.heartbeatInterval = $0.sessionTimeout }),
+            ("shareLease", { $0.shareLease = $0.heartbeatInterval * 2 - .nanoseconds(1) }),
             ("readerBufferRecordsMax", { $0.readerBufferRecordsMax = -1 }),
         ]
         for (name, change) in cases {
