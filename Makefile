@@ -1,6 +1,6 @@
 # One machine, no Docker. Every recipe calls a script in deploy/local; `make` alone lists the verbs.
 .DEFAULT_GOAL := help
-.PHONY: help up down restart status logs setup test ci lint format build coverage fuzz bench chaos chaos-scenario clean
+.PHONY: help up down restart status logs setup test ci lint format build coverage fuzz bench chaos chaos-scenario chaos-steady clean
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -45,11 +45,14 @@ fuzz: ## run the fuzz tests (SEED=17 to choose the seed)
 bench: ## measure speed and memory against their bars (ONLY=turns for one part)
 	@deploy/local/bench.sh $(ONLY)
 
-chaos: ## break the platform under load in every way there is, and count
-	@deploy/local/chaos.sh
+chaos: ## break the platform under load in every way there is, and count (REPEAT=3: each three times)
+	@CHAOS_REPEAT=$(or $(REPEAT),$(CHAOS_REPEAT),1) deploy/local/chaos.sh
 
-chaos-scenario: ## the same in one way (SCENARIO=worker_kill)
-	@deploy/local/chaos.sh $(or $(SCENARIO),--list)
+chaos-scenario: ## the same in one way (SCENARIO=worker_kill REPEAT=3)
+	@CHAOS_REPEAT=$(or $(REPEAT),$(CHAOS_REPEAT),1) deploy/local/chaos.sh $(or $(SCENARIO),--list)
+
+chaos-steady: ## break nothing for half an hour (CHAOS_MINUTES=30), and watch memory
+	@deploy/local/chaos.sh steady
 
 setup: ## install Debian packages and fetch the pinned binaries
 	@deploy/local/setup.sh

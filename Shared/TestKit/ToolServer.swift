@@ -65,17 +65,21 @@ package final class ToolServer: Sendable {
     package func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
 
     /// The entry of the tools file for a tool of this server: its path is `/` and its name.
+    ///
+    /// `port` is another way to the server than its own port.
     package func entry(
         _ name: String,
         idempotent: Bool,
         timeout: Double = 30,
         retries: Int? = nil,
-        headers: JSONObject = [:]
+        headers: JSONObject = [:],
+        port: UInt16? = nil
     ) -> JSONValue {
         var entry: JSONObject = [
             "name": .string(name), "description": "For tests.",
             "parameters": ["type": "object", "properties": ["n": ["type": "integer"]]],
-            "url": .string(url("/\(name)")), "idempotent": .bool(idempotent), "timeout_seconds": .double(timeout),
+            "url": .string("http://127.0.0.1:\(port ?? self.port)/\(name)"), "idempotent": .bool(idempotent),
+            "timeout_seconds": .double(timeout),
             "headers": .object(headers),
         ]
         if let retries { entry.set("retries", .int(retries)) }

@@ -273,6 +273,16 @@ worker_killed_in_use() {
   for number in 1 2 3 4 5 6 7 8 9; do await_answer "busy-$number" "= $((number + 100))"; done
 }
 
+# everything_killed: all processes of the stack at once, with messages accepted and not answered.
+everything_killed() {
+  local number pids
+  for number in 1 2 3 4; do post "all-$number" "Calculate $number + 200"; done
+  mapfile -t pids < <(cut -d' ' -f2 "$PARLEY_RUN/pids")
+  kill -9 "${pids[@]}"
+  up
+  for number in 1 2 3 4; do await_answer "all-$number" "= $((number + 200))"; done
+}
+
 broker_killed() {
   kill -9 "$(pid_of broker.1)"
   up
@@ -309,6 +319,7 @@ check "the README names every setting" readme_names_settings
 check "the real services answer a first message" answers_first_message
 check "messages survive make down and make up" messages_survive
 check "a worker killed in use loses and repeats nothing" worker_killed_in_use
+check "after kill -9 of everything make up loses and repeats nothing" everything_killed
 check "after kill -9 of the broker the next answer streams" broker_killed
 word=passed
 [ "$failed" -eq 0 ] || word=failed

@@ -5,7 +5,11 @@ import TestKit
 struct ChaosSettings: Sendable {
     /// How large the load is: `CHAOS_SESSIONS`, `CHAOS_TURNS`, `SEED`.
     var size = LoadPlan.Size()
-    /// What is broken in the evidence, to see the checker find it: `CHAOS_SABOTAGE`.
+    /// How often each scenario is run, one time after another: `CHAOS_REPEAT`.
+    var rounds = 1
+    /// How long and how fast a steady run goes: `CHAOS_MINUTES`, `CHAOS_RATE`, `SEED`.
+    var pace = SteadyLoad.Pace()
+    /// The mechanism that is broken, to see the checker find what it keeps away: `CHAOS_SABOTAGE`.
     var sabotage: Sabotage?
 
     /// Reads the environment.
@@ -22,6 +26,10 @@ struct ChaosSettings: Sendable {
         size.sessions = try number("CHAOS_SESSIONS", size.sessions)
         size.turns = try number("CHAOS_TURNS", size.turns)
         size.seed = SeededRandom.seed
+        rounds = try number("CHAOS_REPEAT", 1)
+        pace.duration = .seconds(60 * (try number("CHAOS_MINUTES", 30)))
+        pace.rate = try number("CHAOS_RATE", pace.rate)
+        pace.seed = SeededRandom.seed
         if let name = environment["CHAOS_SABOTAGE"] {
             guard let chosen = Sabotage(rawValue: name) else {
                 let names = Sabotage.allCases.map(\.rawValue).joined(separator: ", ")

@@ -1,3 +1,5 @@
+import TestKit
+
 /// One thing that goes wrong under load, and how well the platform has to take it.
 struct Scenario: Sendable {
     /// What must hold afterwards.
@@ -41,6 +43,8 @@ struct Scenario: Sendable {
     var environment: [String: String] = [:]
     /// What must hold.
     var bars = Bars()
+    /// Prepares the platform before the load begins.
+    var prepare: @Sendable (Platform) async throws -> Void = { _ in }
     /// Makes it go wrong.
     let faults: @Sendable (ChaosRun) async throws -> Void
 
@@ -64,4 +68,5 @@ enum Link: String, Sendable, Hashable, CaseIterable {
     case model
     case policy
     case gateway
+    case tools
 }

@@ -4,8 +4,6 @@ import TestKit
 struct ScenarioResult: Sendable {
     /// The scenario's name.
     let name: String
-    /// What went wrong.
-    let summary: String
     /// What the checker found.
     let verdict: Verdict
     /// How long turns that were under way took to their answer, counted from the fault or the return; sorted.
@@ -25,7 +23,6 @@ struct ScenarioResult: Sendable {
     /// Judges a run.
     init(_ scenario: Scenario, _ run: ChaosRun, _ history: History) {
         name = scenario.name
-        summary = scenario.summary
         verdict = Checker.check(history)
         clientErrors = run.load.counters.clientErrors
         refusals = run.load.counters.refusals
@@ -49,44 +46,26 @@ struct ScenarioResult: Sendable {
         self.misses = misses
     }
 
+    /// Requests that failed in another way than 503 or 429 with a time to come back.
+    var errors: Int { clientErrors.values.reduce(0, +) }
+
+    /// The median of ``recoveries``; nil when there are none.
+    var recoveryMedian: Duration? { recoveries.isEmpty ? nil : recoveries[recoveries.count / 2] }
+
     /// The line that is printed.
     var line: String {
-        let counts = [
-            ("accepted", verdict.accepted), ("answered", verdict.answered), ("lost", verdict.count(.lost)),
-            ("duplicated", verdict.count(.duplicated)), ("out_of_order", verdict.count(.outOfOrder)),
-            ("effects_doubled", verdict.count(.effectsDoubled)), ("charged_twice", verdict.count(.chargedTwice)),
-            ("client_errors", clientErrors.values.reduce(0, +)),
-        ].map { "\($0.0) \($0.1)" }.joined(separator: " ")
         let failed = verdict.count(.failed)
-        return "\(name)  \(counts) recovery \(recovery)  turns/s \(rates)"
+        return "\(name)  \(verdict.counts) client_errors \(errors) recovery \(recovery)  turns/s \(rates)"
             + (failed > 0 ? "  failed \(failed)" : "") + (refusals > 0 ? "  refused \(refusals)" : "")
     }
 
     private var recovery: String {
-        guard let longest = recoveries.last else { return "none" }
-        return "p50 \(recoveries[recoveries.count / 2].text) max \(longest.text)"
+        guard let median = recoveryMedian, let longest = recoveries.last else { return "none" }
+        return "p50 \(median.text) max \(longest.text)"
     }
 
     private var rates: String {
         [throughput.before, throughput.during, throughput.after].map { "\($0.tenths)" }.joined(separator: " → ")
-    }
-
-    /// The head of a table for the README.
-    static let tableHead = """
-        | scenario | what goes wrong | accepted, answered | lost, duplicated, out of order, effects doubled, charged \
-        twice | failed honestly | client errors | recovery | turns/s before → during → after |
-        |---|---|---|---|---|---|---|---|
-        """
-
-    /// The row of such a table.
-    var row: String {
-        let faults: [Verdict.Fault] = [.lost, .duplicated, .outOfOrder, .effectsDoubled, .chargedTwice]
-        let cells = [
-            "`\(name)`", summary, "\(verdict.accepted), \(verdict.answered)",
-            faults.map { "\(verdict.count($0))" }.joined(separator: ", "), "\(verdict.count(.failed))",
-            "\(clientErrors.values.reduce(0, +))", recovery, rates + (isMet ? "" : " (short)"),
-        ]
-        return "| " + cells.joined(separator: " | ") + " |"
     }
 
     /// Everything that is to be said when a bar is missed.

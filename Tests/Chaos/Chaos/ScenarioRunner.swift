@@ -11,20 +11,40 @@ struct ScenarioRunner: Sendable {
     var limit = Duration.seconds(240)
     /// The folder that the logs of all services are kept in; nil: they go with the run.
     var logFolder: String?
-    /// Breaks the evidence, so that the checker can be seen to find it.
+    /// What the logs are called; nil: as the scenario.
+    var logName: String?
+    /// How long a scenario may take in all before it counts as one that cannot be run.
+    var wholeLimit = Duration.seconds(600)
+    /// How long what still runs after the load may take to come to its end.
+    var settling = Duration.seconds(45)
+    /// Breaks a mechanism of the platform, so that the checker can be seen to find what it keeps away.
     var sabotage: Sabotage?
 
     /// Runs one scenario.
     func run(_ scenario: Scenario) async throws -> ScenarioResult {
         try await run(scenario) { run in
-            try await sabotage?.strike(run.platform)
-            return ScenarioResult(scenario, run, try await evidence(of: run))
+            ScenarioResult(scenario, run, try await evidence(of: run))
+        }
+    }
+
+    /// Runs one scenario, and gives it up when it takes too long.
+    func runInTime(_ scenario: Scenario) async throws -> ScenarioResult {
+        try await withThrowingTaskGroup(of: ScenarioResult.self) { group in
+            group.addTask { try await run(scenario) }
+            group.addTask {
+                try await Task.sleep(for: wholeLimit)
+                throw ChaosError("it took longer than \(wholeLimit.text)")
+            }
+            defer { group.cancelAll() }
+            guard let result = try await group.next() else { throw CancellationError() }
+            return result
         }
     }
 
     /// Runs one scenario, and lets `look` see what is left of it.
     func run<T>(_ scenario: Scenario, look: (ChaosRun) async throws -> T) async throws -> T {
-        let (parts, options) = try await ChaosParts.make(scenario, seed: size.seed, environment: Self.environment)
+        let settings = Self.environment.merging(sabotage?.environment ?? [:]) { $1 }
+        let (parts, options) = try await ChaosParts.make(scenario, seed: size.seed, environment: settings)
         do {
             let result = try await run(scenario, parts, options, look)
             await parts.stop()
@@ -43,22 +63,24 @@ struct ScenarioRunner: Sendable {
     ) async throws -> T {
         try await withOwnPlatform(options) { platform in
             let run = try await ChaosRun(platform, parts, scenario, size)
+            try await scenario.prepare(platform)
+            if let sabotage { try await platform.sql(sabotage.statement) }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await run.load.run(run.gateways, patience: patience, limit: limit) }
                 group.addTask { try await scenario.faults(run) }
                 try await group.waitForAll()
             }
             // What still runs comes to its end; what never does is found by the checker.
-            try? await eventually("the end of all turns", timeout: .seconds(45), interval: .milliseconds(200)) {
+            try? await eventually("the end of all turns", timeout: settling, interval: .milliseconds(200)) {
                 try await DatabaseEvidence.isQuiet(platform)
             }
-            try keepLogs(of: platform, scenario.name)
+            if let logFolder { try Self.keepLogs(of: platform, logName ?? scenario.name, in: logFolder) }
             return try await look(run)
         }
     }
 
-    private func keepLogs(of platform: Platform, _ name: String) throws {
-        guard let logFolder else { return }
+    /// Writes the logs of all services into a folder.
+    static func keepLogs(of platform: Platform, _ name: String, in logFolder: String) throws {
         try FileManager.default.createDirectory(atPath: logFolder, withIntermediateDirectories: true)
         for (index, service) in platform.services.enumerated() {
             let path = "\(logFolder)/\(name)-\(index)-\(service.program).log"
@@ -77,66 +99,8 @@ struct ScenarioRunner: Sendable {
     }
 
     /// The settings that users have by default, where the harness has its own.
-    private static let environment = [
+    static let environment = [
         "PARLEY_LEASE_DURATION": "3s", "PARLEY_REPUBLISH_AFTER": "5s", "PARLEY_DATABASE_POOL_SIZE": "10",
         "PARLEY_TOPIC_PARTITIONS": "8", "PARLEY_LOG_LEVEL": "info",
     ]
-}
-
-/// Breaks what a run left behind in one way, so that a checker that finds nothing can be told from one that looks.
-enum Sabotage: String, Sendable, CaseIterable {
-    case lost
-    case duplicated
-    case outOfOrder = "out_of_order"
-    case effectsDoubled = "effects_doubled"
-    case chargedTwice = "charged_twice"
-    case failed
-
-    /// The count that must rise.
-    var fault: Verdict.Fault {
-        switch self {
-        case .lost: .lost
-        case .duplicated: .duplicated
-        case .outOfOrder: .outOfOrder
-        case .effectsDoubled: .effectsDoubled
-        case .chargedTwice: .chargedTwice
-        case .failed: .failed
-        }
-    }
-
-    /// Changes the database behind the platform's back.
-    func strike(_ platform: Platform) async throws {
-        try await platform.sql(statement)
-    }
-
-    private var statement: String {
-        switch self {
-        case .lost:
-            """
-            DELETE FROM session_events WHERE event_id =
-            (SELECT event_id FROM session_events WHERE role = 'assistant' LIMIT 1)
-            """
-        case .duplicated:
-            """
-            INSERT INTO session_events (tenant_id, session_id, seq, turn_seq, event_id, role, type, message)
-            SELECT tenant_id, session_id, seq + 100000, turn_seq, event_id || '-copy', role, type, message
-            FROM session_events WHERE role = 'assistant' LIMIT 1
-            """
-        case .outOfOrder:
-            "UPDATE turns SET started_at = started_at - interval '1 hour' WHERE prior_seq > 0"
-        case .effectsDoubled:
-            """
-            INSERT INTO tool_runs (tenant_id, event_id, session_id, turn_id, tool_name, status)
-            SELECT tenant_id, event_id || '-copy', session_id, turn_id, tool_name, status
-            FROM tool_runs WHERE turn_id IS NOT NULL LIMIT 1
-            """
-        case .chargedTwice:
-            "UPDATE budget_usage SET used_tokens = used_tokens + 12 WHERE persona_id = ''"
-        case .failed:
-            """
-            UPDATE turns SET status = 'failed', error_code = 'sabotage' WHERE turn_id =
-            (SELECT turn_id FROM turns WHERE status = 'completed' LIMIT 1)
-            """
-        }
-    }
 }

@@ -134,6 +134,23 @@ struct ProxyTests {
             await #expect(throws: TestKitError.self) { _ = try await ask(socket) }
         }
     }
+
+    @Test("Connections are cut at random, as many within a second as were asked for")
+    func cutsAtRandom() async throws {
+        let weather = ProxyWeather(cutsPerSecond: 0.3)
+        #expect(abs(weather.chanceOfCut(within: .seconds(1)) - 0.3) < 1e-9)
+        #expect(abs(weather.chanceOfCut(within: .seconds(2)) - 0.51) < 1e-9)
+        #expect(ProxyWeather().chanceOfCut(within: .seconds(100)) == 0)
+        try await withProxy { proxy in
+            let calm = try await RawSocket.connect(port: proxy.port)
+            #expect(try await ask(calm).contains(#""content":"a""#))
+            proxy.setWeather(ProxyWeather(cutsPerSecond: 0.999))
+            await #expect(throws: TestKitError.self) { _ = try await calm.read(count: 1, timeout: .seconds(20)) }
+            proxy.setWeather(ProxyWeather())
+            let next = try await RawSocket.connect(port: proxy.port)
+            #expect(try await ask(next).contains(#""content":"a""#))
+        }
+    }
 }
 
 /// The clock that is loaded into a service jumps.

@@ -4,12 +4,14 @@
 struct Checker {
     private let history: History
     private let turnsByID: [String: StoredTurn]
+    private let turnsBySession: [String: [StoredTurn]]
     private let eventsBySession: [String: [StoredEvent]]
     private var verdict = Verdict()
 
     private init(_ history: History) {
         self.history = history
         turnsByID = Dictionary(history.turns.map { ($0.turnID, $0) }) { first, _ in first }
+        turnsBySession = Dictionary(grouping: history.turns, by: \.session)
         eventsBySession = Dictionary(grouping: history.events, by: \.session)
     }
 
@@ -113,7 +115,7 @@ struct Checker {
         for (earlier, later) in zip(places, places.dropFirst()) where later <= earlier {
             verdict.note(.outOfOrder, "\(session.id): message \(later) was sent after message \(earlier)")
         }
-        let turns = history.turns.filter { $0.session == session.id }.sorted { $0.seq < $1.seq }
+        let turns = (turnsBySession[session.id] ?? []).sorted { $0.seq < $1.seq }
         for (earlier, later) in zip(turns, turns.dropFirst()) {
             guard let end = earlier.finishedAt, let start = later.startedAt, start < end else { continue }
             verdict.note(.outOfOrder, "\(session.id): turn \(later.seq) began before turn \(earlier.seq) ended")

@@ -36,6 +36,13 @@ struct Verdict: Sendable {
         findings.count { $0.fault == fault }
     }
 
+    /// The counts as they are printed.
+    var counts: String {
+        let faults: [Fault] = [.lost, .duplicated, .outOfOrder, .effectsDoubled, .chargedTwice]
+        return (["accepted \(accepted)", "answered \(answered)"] + faults.map { "\($0.rawValue) \(count($0))" })
+            .joined(separator: " ")
+    }
+
     /// Notes a fault.
     mutating func note(_ fault: Fault, _ detail: String) {
         findings.append(Finding(fault: fault, detail: detail))

@@ -46,22 +46,32 @@ struct LoadPlan: Sendable {
     init(_ size: Size) {
         var random = SeededRandom(seed: size.seed)
         sessions = (0..<size.sessions).map { index in
-            let id = "chaos-\(index)"
-            // Every fifth client does not wait for answers now and then, so that turns queue up in its session.
-            let isImpatient = index % 5 == 4
-            let messages = (0..<size.turns).map { number in
-                // A third of all turns, and for every number some session at it.
-                let usesTool = (index + number) % 3 == 2
-                return Message(
-                    number: number,
-                    text: "\(usesTool ? "tool" : "talk") \(id)/\(number)",
-                    usesTool: usesTool,
-                    pause: .milliseconds(Int.random(in: 0...400, using: &random)),
-                    waits: !isImpatient || number % 4 == 3
-                )
-            }
-            return Session(id: id, messages: messages, usesWebSocket: index % 10 == 3)
+            Self.session(index, turns: size.turns, pauseMax: .milliseconds(400), &random)
         }
+    }
+
+    /// What one client says.
+    static func session(
+        _ index: Int,
+        turns: Int,
+        pauseMax: Duration,
+        _ random: inout SeededRandom
+    ) -> Session {
+        let id = "chaos-\(index)"
+        // Every fifth client does not wait for answers now and then, so that turns queue up in its session.
+        let isImpatient = index % 5 == 4
+        let messages = (0..<turns).map { number in
+            // A third of all turns, and for every number some session at it.
+            let usesTool = (index + number) % 3 == 2
+            return Message(
+                number: number,
+                text: "\(usesTool ? "tool" : "talk") \(id)/\(number)",
+                usesTool: usesTool,
+                pause: pauseMax * Double.random(in: 0..<1, using: &random),
+                waits: !isImpatient || number % 4 == 3
+            )
+        }
+        return Session(id: id, messages: messages, usesWebSocket: index % 10 == 3)
     }
 
     /// How every answer to a message begins.

@@ -30,6 +30,30 @@ struct LoadRun: Sendable {
     ///   - limit: When the run is given up: nothing more is sent.
     /// - Throws: `HTTPClientError` when there can be no client.
     func run(_ gateways: [PlatformClient], patience: Duration, limit: Duration) async throws {
+        try await Self.withClients(of: gateways) { clients in
+            await withTaskGroup(of: Void.self) { group in
+                for (session, record) in zip(plan.sessions, records) {
+                    let client = LoadSession(
+                        plan: session,
+                        gateways: clients,
+                        record: record,
+                        counters: counters,
+                        clock: clock,
+                        patience: patience,
+                        limit: limit
+                    )
+                    group.addTask { await client.run() }
+                }
+            }
+        }
+    }
+
+    /// Gives `body` clients of these gateways that have enough connections for a load.
+    /// - Throws: `HTTPClientError` when there can be no client.
+    static func withClients(
+        of gateways: [PlatformClient],
+        _ body: ([PlatformClient]) async -> Void
+    ) async throws {
         var configuration = HTTPClientPool.Configuration()
         configuration.connectionsPerHostMax = 1024
         configuration.connectionsMax = 2048
@@ -43,20 +67,7 @@ struct LoadRun: Sendable {
             client.idleTimeout = .seconds(25)
             return client
         }
-        await withTaskGroup(of: Void.self) { group in
-            for (session, record) in zip(plan.sessions, records) {
-                let client = LoadSession(
-                    plan: session,
-                    gateways: clients,
-                    record: record,
-                    counters: counters,
-                    clock: clock,
-                    patience: patience,
-                    limit: limit
-                )
-                group.addTask { await client.run() }
-            }
-        }
+        await body(clients)
         await pool.shutDown()
     }
 }

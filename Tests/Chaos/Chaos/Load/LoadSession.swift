@@ -35,21 +35,33 @@ struct LoadSession: Sendable {
 
     private func converse() async {
         var open: [String] = []
-        for message in plan.messages {
-            if clock.now > limit { return }
-            do {
+        do {
+            for message in plan.messages where clock.now <= limit {
                 try await Task.sleep(for: message.pause)
                 guard let eventID = try await send(message) else { continue }
                 open.append(eventID)
-                if message.waits || message.number == plan.messages.last?.number {
-                    for eventID in open { try await answer(to: eventID) }
-                    open = []
+                if message.waits { try await answers(to: &open) }
+            }
+            try await answers(to: &open)
+        } catch {
+            // Cancelled, which nobody does before the end of the run.
+        }
+    }
+
+    /// Waits for the answers to messages; one that never comes is given up, and the checker finds it.
+    private func answers(to open: inout [String]) async throws {
+        let awaited = open
+        open = []
+        for eventID in awaited {
+            do {
+                try await eventually("the answer", timeout: patience, interval: .milliseconds(20)) {
+                    record.isAnswered(eventID)
                 }
             } catch is CancellationError {
-                return
+                throw CancellationError()
             } catch {
                 counters.gaveUp()
-                open = []
+                return
             }
         }
     }
@@ -94,12 +106,6 @@ struct LoadSession: Sendable {
         }
         counters.gaveUp()
         return nil
-    }
-
-    private func answer(to eventID: String) async throws {
-        try await eventually("the answer", timeout: patience, interval: .milliseconds(20)) {
-            record.isAnswered(eventID)
-        }
     }
 
     // MARK: Listening

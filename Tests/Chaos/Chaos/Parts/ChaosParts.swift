@@ -25,14 +25,15 @@ struct ChaosParts: Sendable {
         options.ownsPostgres = true
         options.environment = environment.merging(scenario.environment) { _, new in new }
         let effects = try await EffectServer(seed: seed)
-        try options.setTools(effects.entries)
-        var policy: PolicyServer?
-        if !scenario.needs.isDisjoint(with: [.policyServer, .proxy(.policy)]) {
-            policy = try await PolicyServer(policies: options.environment["PARLEY_POLICY_DIR"] ?? "", seed: seed)
-        }
         var proxies: [Link: TCPProxy] = [:]
         for link in Link.allCases where scenario.needs.contains(.proxy(link)) {
             proxies[link] = try TCPProxy(seed: seed)
+        }
+        proxies[.tools]?.setTargets([effects.port])
+        try options.setTools(effects.entries(port: proxies[.tools]?.port ?? effects.port))
+        var policy: PolicyServer?
+        if !scenario.needs.isDisjoint(with: [.policyServer, .proxy(.policy)]) {
+            policy = try await PolicyServer(policies: options.environment["PARLEY_POLICY_DIR"] ?? "", seed: seed)
         }
         let disk = scenario.needs.contains(.smallDisk) ? try await SmallDisk(megabytes: 256) : nil
         options.postgresFolder = disk?.folder

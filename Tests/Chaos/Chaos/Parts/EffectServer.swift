@@ -46,11 +46,14 @@ final class EffectServer: Sendable {
         }
     }
 
-    /// The entries of the tools file.
-    var entries: [JSONValue] {
+    /// The port that it listens on.
+    var port: UInt16 { server.port }
+
+    /// The entries of the tools file, by way of a port.
+    func entries(port: UInt16) -> [JSONValue] {
         [
-            server.entry(Self.names.keyed, idempotent: true, timeout: Self.timeout),
-            server.entry(Self.names.plain, idempotent: false, timeout: Self.timeout),
+            server.entry(Self.names.keyed, idempotent: true, timeout: Self.timeout, port: port),
+            server.entry(Self.names.plain, idempotent: false, timeout: Self.timeout, port: port),
         ]
     }
 

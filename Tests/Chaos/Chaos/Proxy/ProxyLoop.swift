@@ -38,6 +38,7 @@ final class ProxyLoop {
     private var random: SeededRandom
     private var connections: [Connection] = []
     private var weather = ProxyWeather()
+    private var lastCuts = ContinuousClock.now
 
     init(_ proxy: TCPProxy, listener: Int32, wakeup: Int32, seed: UInt64) {
         self.proxy = proxy
@@ -60,7 +61,7 @@ final class ProxyLoop {
             pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0),
         ]
         let now = ContinuousClock.now
-        var wait = Duration.milliseconds(500)
+        var wait = Duration.milliseconds(weather.cutsPerSecond > 0 ? 20 : 500)
         for connection in connections {
             for (descriptor, source, sink) in [
                 (connection.client, connection.up, connection.down),
@@ -83,6 +84,7 @@ final class ProxyLoop {
         }
         guard obey() else { return false }
         if !weather.isSilent { forward(descriptors) }
+        cutAtRandom()
         if descriptors[0].revents != 0 { accept() }
         return true
     }
@@ -105,6 +107,18 @@ final class ProxyLoop {
             }
         }
         return true
+    }
+
+    private func cutAtRandom() {
+        let now = ContinuousClock.now
+        let chance = weather.chanceOfCut(within: lastCuts.duration(to: now))
+        lastCuts = now
+        guard chance > 0 else { return }
+        connections.removeAll { connection in
+            let isCut = Double.random(in: 0..<1, using: &random) < chance
+            if isCut { connection.end(reset: true) }
+            return isCut
+        }
     }
 
     private func accept() {

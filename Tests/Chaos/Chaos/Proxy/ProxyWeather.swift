@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a proxy does to the bytes that go through it.
 struct ProxyWeather: Sendable {
     /// How long bytes take, each way.
@@ -10,6 +12,13 @@ struct ProxyWeather: Sendable {
     var isRefusing = false
     /// The part of all pieces at which their connection is reset, from 0 to 1.
     var failures = 0.0
+    /// The part of all connections that is reset within each second, each at a random moment of it, from 0 to below 1.
+    var cutsPerSecond = 0.0
+
+    /// How likely a connection is to be reset within so much time.
+    func chanceOfCut(within time: Duration) -> Double {
+        1 - pow(1 - cutsPerSecond, time.seconds)
+    }
 }
 
 /// One direction of a proxied connection: what has been read, and when it may be written.

@@ -45,7 +45,8 @@ enum MachineScenarios {
     private static let everything =
         Scenario(
             name: "everything",
-            summary: "every process is killed at once: services, Postgres, Redis, broker; then all start again",
+            summary:
+                "every process of services and servers is killed at once; then all start again as make up does it",
             bars: .init(recovery: .seconds(15)),
             faults: { run in
                 try await run.reach(0.3)
@@ -63,6 +64,8 @@ enum MachineScenarios {
                 try await platform.postgres.startAgain()
                 try await platform.redis.server.start()
                 try await platform.broker.server.start()
+                // The order of `make up`, which applies migrations here; `make up` itself is tested by stack-test.sh.
+                _ = try await platform.parleyctl(["migrate"])
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for service in platform.services {
                         group.addTask { try await service.start() }

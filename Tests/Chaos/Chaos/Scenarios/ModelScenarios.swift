@@ -3,63 +3,94 @@ import TestKit
 /// A model that fails, refuses, hangs or breaks off.
 enum ModelScenarios {
     /// All of the family.
-    static let all: [Scenario] = [
-        outage("errors", "every call of the model ends with 500 for 2 s") { _, _, _ in .error(500) },
-        outage("too_many", "the model refuses every call for 2 s with 429, to come back after 1 s") { _, _, _ in
-            .error(429, code: "rate_limited", retryAfter: "1")
-        },
-        outage("hanging", "every call of the model gets no answer for 2 s") { _, _, _ in .hang },
-        outage("cut", "every stream of the model is cut in its middle for 2 s") { _, reply, _ in
-            reply.with(.cut(afterPieces: reply.pieces.count / 2))
-        },
-        outage("malformed", "every stream of the model has a piece that is not JSON for 2 s") { _, reply, _ in
-            reply.with(.malformedChunk(afterPieces: reply.pieces.count / 2))
-        },
-        Scenario(
-            name: "model_outage.with_fallback",
-            summary: "every call of the model ends with 500 or is cut for 5 s; another model is asked",
-            needs: [.fallbackModel],
-            bars: .init(recovery: .seconds(10)),
-            faults: { run in
-                try await run.reach(0.3)
-                run.markFault()
-                run.model.setWeather { _, reply, chance in
-                    chance < 0.5 ? .error(500) : reply.with(.cut(afterPieces: reply.pieces.count / 2))
+    static let all: [Scenario] =
+        outages(breakerOpen: nil) + outages(breakerOpen: .seconds(2)) + [
+            outage(
+                "too_many",
+                "the model refuses every call for 2 s with 429, to come back after 1 s",
+                nil,
+                bar: .seconds(10)
+            ) { _, _, _ in .error(429, code: "rate_limited", retryAfter: "1") },
+            Scenario(
+                name: "model_outage.with_fallback",
+                summary: "every call of the model ends with 500 or is cut for 5 s; another model is asked",
+                needs: [.fallbackModel],
+                bars: .init(recovery: .seconds(10)),
+                faults: { run in
+                    try await run.reach(0.3)
+                    run.markFault()
+                    run.model.setWeather { _, reply, chance in
+                        chance < 0.5 ? .error(500) : reply.with(.cut(afterPieces: reply.pieces.count / 2))
+                    }
+                    try await Task.sleep(for: .seconds(5))
+                    run.model.setWeather(nil)
+                    run.markReturn()
                 }
-                try await Task.sleep(for: .seconds(5))
-                run.model.setWeather(nil)
-                run.markReturn()
-            }
-        ),
-        Scenario(
-            name: "random_failures.model",
-            summary: "30 % of all calls of the model fail, in every way there is",
-            environment: ["PARLEY_MODEL_IDLE_TIMEOUT": "3s"],
-            faults: { run in
-                run.markFault()
-                run.model.setWeather { _, reply, chance in
-                    switch chance {
-                    case ..<0.1: .error(500)
-                    case ..<0.15: .error(429, code: "rate_limited", retryAfter: "1")
-                    case ..<0.25: reply.with(.cut(afterPieces: reply.pieces.count / 2))
-                    case ..<0.3: reply.with(.noEnd(afterPieces: reply.pieces.count / 2))
-                    default: reply
+            ),
+            Scenario(
+                name: "random_failures.model",
+                summary: "30 % of all calls of the model fail, in every way there is",
+                environment: ["PARLEY_MODEL_IDLE_TIMEOUT": "3s"],
+                faults: { run in
+                    run.markFault()
+                    run.model.setWeather { _, reply, chance in
+                        switch chance {
+                        case ..<0.1: .error(500)
+                        case ..<0.15: .error(429, code: "rate_limited", retryAfter: "1")
+                        case ..<0.25: reply.with(.cut(afterPieces: reply.pieces.count / 2))
+                        case ..<0.3: reply.with(.noEnd(afterPieces: reply.pieces.count / 2))
+                        default: reply
+                        }
                     }
                 }
-            }
-        ),
-    ]
+            ),
+        ]
+
+    /// The bar where the breaker opens: `PARLEY_BREAKER_OPEN`, 30 s, and the turn.
+    static let breakerBar = Duration.seconds(35)
+
+    /// What a scenario is called that has its breakers open for another time than they are by default.
+    static func suffix(_ breakerOpen: Duration?) -> String {
+        breakerOpen.map { "_breaker_\(Int($0.seconds))s" } ?? ""
+    }
+
+    /// What is said of such a scenario.
+    static func remark(_ breakerOpen: Duration?) -> String {
+        breakerOpen.map { "; PARLEY_BREAKER_OPEN=\(Int($0.seconds))s" } ?? ""
+    }
+
+    /// The settings of such a scenario.
+    static func settings(_ breakerOpen: Duration?) -> [String: String] {
+        breakerOpen.map { ["PARLEY_BREAKER_OPEN": "\(Int($0.seconds))s"] } ?? [:]
+    }
+
+    private static func outages(breakerOpen: Duration?) -> [Scenario] {
+        [
+            outage("errors", "every call of the model ends with 500 for 2 s", breakerOpen) { _, _, _ in .error(500) },
+            outage("hanging", "every call of the model gets no answer for 2 s", breakerOpen) { _, _, _ in .hang },
+            outage("cut", "every stream of the model is cut in its middle for 2 s", breakerOpen) { _, reply, _ in
+                reply.with(.cut(afterPieces: reply.pieces.count / 2))
+            },
+            outage("malformed", "every stream of the model has a piece that is not JSON for 2 s", breakerOpen) {
+                _,
+                reply,
+                _ in reply.with(.malformedChunk(afterPieces: reply.pieces.count / 2))
+            },
+        ]
+    }
 
     private static func outage(
         _ moment: String,
         _ summary: String,
+        _ breakerOpen: Duration?,
+        bar: Duration? = nil,
         _ weather: @escaping ChaosModel.Weather
     ) -> Scenario {
         Scenario(
-            name: "model_outage.\(moment)",
-            summary: summary,
-            environment: ["PARLEY_MODEL_IDLE_TIMEOUT": "3s"],
-            bars: .init(recovery: .seconds(10), mayFail: true),
+            name: "model_outage.\(moment)" + suffix(breakerOpen),
+            summary: summary + remark(breakerOpen),
+            environment: ["PARLEY_MODEL_IDLE_TIMEOUT": "3s"].merging(settings(breakerOpen)) { $1 },
+            bars: .init(recovery: bar ?? (breakerOpen == nil ? breakerBar : .seconds(10))),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()

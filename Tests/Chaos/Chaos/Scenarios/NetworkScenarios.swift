@@ -4,8 +4,9 @@ import TestKit
 enum NetworkScenarios {
     /// All of the family.
     static let all: [Scenario] =
-        Link.allCases.map(partition) + [
-            flaky("cache", .redis, 0.3), flaky("database", .postgres, 0.02), flaky("broker", .broker, 0.02),
+        Link.allCases.map { partition($0) } + [partition(.model, breakerOpen: .seconds(2))] + [
+            flaky("cache", .redis, 0.3), flaky("gateway", .gateway, 0.05),
+            cutting("database_connections", .postgres), cutting("broker", .broker),
             Scenario(
                 name: "random_failures.tools",
                 summary: "30 % of all calls of tools fail with 503 after their effect",
@@ -26,14 +27,17 @@ enum NetworkScenarios {
             ),
         ]
 
-    private static func partition(_ link: Link) -> Scenario {
-        // A policy engine or a model that is behind a cut cannot be asked, which ends turns honestly.
-        let mayFail = link == .policy || link == .model
+    private static func partition(_ link: Link, breakerOpen: Duration? = nil) -> Scenario {
+        // Nothing calls the model to see whether it is back, so its breaker stays open for its whole time.
+        let recovery = link == .model && breakerOpen == nil ? ModelScenarios.breakerBar : .seconds(10)
         return Scenario(
-            name: "network_partition.\(link.rawValue)",
-            summary: "the way to the \(link.rawValue) is slow, then narrow, cut, half-closed, and silent for 8 s",
+            name: "network_partition.\(link.rawValue)" + ModelScenarios.suffix(breakerOpen),
+            summary: "the way to the \(link.rawValue) is slow, then narrow, cut, half-closed, and silent for 8 s"
+                + ModelScenarios.remark(breakerOpen),
             needs: [.proxy(link)],
-            bars: .init(recovery: .seconds(10), mayFail: mayFail),
+            environment: ModelScenarios.settings(breakerOpen),
+            // A policy engine behind a cut cannot be asked, which ends turns honestly.
+            bars: .init(recovery: recovery, mayFail: link == .policy),
             faults: { run in
                 let proxy = try run.proxy(link)
                 try await run.reach(0.15)
@@ -68,6 +72,26 @@ enum NetworkScenarios {
                 try await run.reach(0.1)
                 run.markFault()
                 try run.proxy(link).setWeather(ProxyWeather(failures: part))
+                try await run.reach(0.9)
+                try run.proxy(link).setWeather(ProxyWeather())
+                run.markReturn()
+            }
+        )
+    }
+
+    /// A link on which 30 % of all connections are reset within each second, each at a random moment of it.
+    ///
+    /// 30 % of all pieces of data would be another thing: a connection needs many until it can be used, so that hardly
+    /// any call would ever be made. Like this every call may be hit at any point of it, and there are calls.
+    private static func cutting(_ name: String, _ link: Link) -> Scenario {
+        Scenario(
+            name: "random_failures.\(name)",
+            summary: "30 % of all connections to the \(link.rawValue) are reset within each second",
+            needs: [.proxy(link)],
+            faults: { run in
+                try await run.reach(0.1)
+                run.markFault()
+                try run.proxy(link).setWeather(ProxyWeather(cutsPerSecond: 0.3))
                 try await run.reach(0.9)
                 try run.proxy(link).setWeather(ProxyWeather())
                 run.markReturn()

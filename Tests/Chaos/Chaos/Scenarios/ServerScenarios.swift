@@ -6,13 +6,28 @@ enum BrokerScenarios {
     static let all: [Scenario] = [
         Scenario(
             name: "broker_kill",
-            summary: "the broker, which keeps everything in memory, is killed and started again empty",
+            summary: "the broker, which keeps everything in memory, is killed and started again empty, three times",
+            bars: .init(recovery: .seconds(10)),
+            faults: { run in
+                for part in [0.2, 0.45, 0.7] {
+                    try await run.reach(part)
+                    run.markFault()
+                    try await run.platform.broker.kill9()
+                    try await run.platform.broker.server.start()
+                    run.markReturn()
+                }
+            }
+        ),
+        Scenario(
+            name: "broker_stall",
+            summary: "the broker stands still for 20 s (SIGSTOP), longer than records are tried to be delivered",
             bars: .init(recovery: .seconds(10)),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()
-                try await run.platform.broker.kill9()
-                try await run.platform.broker.server.start()
+                run.platform.broker.server.pause()
+                try await Task.sleep(for: .seconds(20))
+                run.platform.broker.server.resume()
                 run.markReturn()
             }
         ),
@@ -38,13 +53,29 @@ enum DatabaseScenarios {
     static let all: [Scenario] = [
         Scenario(
             name: "db_restart",
-            summary: "Postgres ends in immediate mode, as in a crash, and is started again",
+            summary: "Postgres ends in immediate mode, as in a crash, and is started again, three times",
             bars: .init(recovery: .seconds(10)),
             faults: { run in
-                try await run.reach(0.3)
+                for part in [0.2, 0.45, 0.7] {
+                    try await run.reach(part)
+                    run.markFault()
+                    try await run.platform.postgres.stopImmediately()
+                    try await run.platform.postgres.startAgain()
+                    run.markReturn()
+                }
+            }
+        ),
+        Scenario(
+            name: "random_failures.database",
+            summary:
+                "30 % of all transactions that write fail at their first write: conflicts, deadlocks, shutdowns, locks",
+            prepare: { try await $0.sql(FailingTransactions.prepare) },
+            faults: { run in
+                try await run.reach(0.1)
                 run.markFault()
-                try await run.platform.postgres.stopImmediately()
-                try await run.platform.postgres.startAgain()
+                try await run.platform.sql(FailingTransactions.begin)
+                try await run.reach(0.9)
+                try await run.platform.sql(FailingTransactions.end)
                 run.markReturn()
             }
         ),

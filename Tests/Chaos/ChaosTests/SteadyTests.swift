@@ -1,0 +1,56 @@
+import Glibc
+import TestKit
+import Testing
+
+@testable import parley_chaos
+
+/// The run in which nothing breaks compares the right samples.
+@Suite struct SteadyTests {
+    private static let window = ServiceMemory.Window(warmUp: .seconds(30), length: .seconds(20))
+
+    private func memory(_ resident: (Int) -> Int) -> ServiceMemory {
+        var memory = ServiceMemory()
+        for second in stride(from: 0, through: 100, by: 10) {
+            let sample = ServiceMemory.Sample(time: .seconds(second), resident: resident(second), anonymous: 0)
+            memory.add(sample, of: "a")
+        }
+        return memory
+    }
+
+    @Test("What grows during the warm-up is no growth; what grows later is")
+    func warmUp() {
+        #expect(memory { $0 < 30 ? $0 : 1000 }.growths(Self.window).map(\.percent) == [0])
+        let grown = memory { $0 < 60 ? 1000 : 1051 }.growths(Self.window)
+        #expect(grown.map(\.before) == [1000])
+        #expect(grown.map(\.after) == [1051])
+        #expect(grown[0].percent > SteadyRun.growthMax)
+        #expect(memory { $0 < 60 ? 1000 : 1050 }.growths(Self.window)[0].percent <= SteadyRun.growthMax)
+    }
+
+    @Test("One high sample is no growth, and a service that was never seen has none")
+    func median() {
+        #expect(memory { $0 == 100 ? 9000 : 1000 }.growths(Self.window)[0].after == 9000)
+        #expect(memory { $0 == 95 ? 9000 : 1000 }.growths(Self.window)[0].percent == 0)
+        #expect(ServiceMemory().growths(Self.window).isEmpty)
+    }
+
+    @Test("A process's memory is read from the kernel")
+    func look() throws {
+        let sample = try ServiceMemory.look(at: getpid(), time: .seconds(1))
+        #expect(sample.resident > 1000)
+        #expect(sample.anonymous > 0 && sample.anonymous < sample.resident)
+        #expect(throws: ChaosError.self) { try ServiceMemory.look(at: -1, time: .zero) }
+    }
+
+    @Test("A short run with clients that come and go is answered and has the memory of all services")
+    func runs() async throws {
+        var run = SteadyRun()
+        run.pace = SteadyLoad.Pace(rate: 5, duration: .seconds(8), turns: 3, pauseMax: .milliseconds(800))
+        run.interval = .seconds(1)
+        let result = try await run.run()
+        #expect(result.verdict.findings.isEmpty, "\(result.details)")
+        #expect(result.verdict.accepted > 10)
+        #expect(result.verdict.answered == result.verdict.accepted)
+        #expect(result.growths.map(\.program) == ["parley-executor", "parley-gateway", "parley-worker"])
+    }
+}
