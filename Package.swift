@@ -83,9 +83,8 @@ let sharedModules: [Target] = [
     shared(
         "ServiceKit",
         [
-            "Configuration", "Domain", "EventBus", "EventLoop", "HTTPClient", "HTTPServer", "JSON", "Lifecycle",
-            "Observability",
-            "Policy", "Postgres", "Redis", "Store", "Tools",
+            "Caching", "Configuration", "Domain", "EventBus", "EventLoop", "HTTPClient", "HTTPServer", "JSON",
+            "Lifecycle", "Observability", "Policy", "Postgres", "Redis", "Resilience", "Store", "Tools",
         ]
     ),
     shared("TestKit", ["HTTPServer", "HTTPClient", "JSON"]),
@@ -176,7 +175,11 @@ let testTargets: [Target] = [
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "TestKit"]),
     tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Models", "Store"]),
-    tests("Unit", "ServiceKitTests", ["ServiceKit", "Lifecycle", "Observability", "Resilience", "Store"]),
+    tests(
+        "Unit",
+        "ServiceKitTests",
+        ["ServiceKit", "EventBus", "JSON", "Lifecycle", "Observability", "Postgres", "Resilience", "Store"]
+    ),
     tests(
         "Integration",
         "HTTPServerIntegrationTests",

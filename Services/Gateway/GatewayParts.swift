@@ -124,6 +124,12 @@ struct GatewayParts {
                 .json(SchemaFile.bytes(named: "api/openapi.json") ?? [])
             },
         ]
-        return Router(core + memory.routes(needsCredential: true))
+        let letters = DeadLetterStore(database: runtime.database)
+        let deadLetters = DeadLetterRoutes(
+            letters: letters,
+            redriver: DeadLetterRedriver(store: letters, producer: runtime.producer),
+            logger: runtime.logger
+        )
+        return Router(core + deadLetters.table(idempotent) + memory.routes(needsCredential: true))
     }
 }

@@ -11,6 +11,7 @@ enum CommandTable {
         [
             SendCommand.self, TailCommand.self, LagCommand.self, TopicsCommand.self, MigrateCommand.self,
             TenantsCommand.self, KeysCommand.self, BudgetsCommand.self, SchemaCommand.self, MemoryCommand.self,
+            DeadLettersCommand.self,
         ]
     }
 

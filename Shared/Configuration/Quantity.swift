@@ -46,6 +46,12 @@ enum Quantity {
     }
 }
 
+/// Durations as people write them, for what is not a setting.
+package enum DurationText {
+    /// A whole number and a unit out of ms, s, m, h, d; nil when it is something else.
+    package static func parse(_ text: String) -> Duration? { Quantity.duration(text) }
+}
+
 /// Small text helpers.
 enum Spelling {
     /// The known word that needs the fewest edits to become `word`, when they are few.

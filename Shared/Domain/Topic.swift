@@ -18,7 +18,10 @@ package enum Topic: String, Sendable, CaseIterable {
     case budgetEvents = "budget.events"
 
     /// Where records go that cannot be processed.
-    package var deadLetter: String { rawValue + ".dlq" }
+    package var deadLetter: String { rawValue + Self.deadLetterSuffix }
+
+    /// What a topic's name and that of its dead letters differ in.
+    package static let deadLetterSuffix = ".dlq"
 
     /// The schema that every event of this topic is valid under.
     package var schema: EventSchema {

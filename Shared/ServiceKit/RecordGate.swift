@@ -18,12 +18,15 @@ package struct IncomingEvent: Sendable {
 
 /// Thrown by a handler for an event that passed its schema and still makes no sense.
 package struct RecordRefusal: Error {
+    /// What programs go by.
+    package let reason: DeadLetterReason
     /// Why, without any of the record's text.
-    package let reason: String
+    package let detail: String
 
     /// Makes a refusal.
-    package init(reason: String) {
+    package init(_ reason: DeadLetterReason, _ detail: String) {
         self.reason = reason
+        self.detail = detail
     }
 }
 
@@ -31,34 +34,52 @@ package struct RecordRefusal: Error {
 ///
 /// One that does not goes to its dead-letter topic and table with the reason, and stops nothing.
 package struct RecordGate: Sendable {
-    private let producer: BusProducer
-    private let deadLetters: DeadLetterStore
-    private let outbox: OutboxStore
-    private let databaseBreaker: CircuitBreaker
-    private let logger: Logger
+    /// What it works with.
+    package struct Parts: Sendable {
+        /// Sends dead letters to their topics.
+        package var producer: BusProducer
+        /// Keeps dead letters.
+        package var deadLetters: DeadLetterStore
+        /// Where the rows of dead letters are taken out of.
+        package var outbox: OutboxStore
+        /// Whose records there are.
+        package var tenants: KnownTenants
+        /// Nothing passes while it is open.
+        package var databaseBreaker: CircuitBreaker
+        /// For what is worth a line.
+        package var logger: Logger
+    }
+
+    private let parts: Parts
+    private let attemptsMax: Int
+    private let failures = RecordFailures()
+    private let deadLetterCount: MetricFamily<Counter>
 
     /// How often it is looked whether the database is back.
     private static let pause = Duration.milliseconds(100)
 
-    /// Makes a gate; it lets nothing through while the database's breaker is open.
-    package init(
-        producer: BusProducer,
-        deadLetters: DeadLetterStore,
-        outbox: OutboxStore,
-        databaseBreaker: CircuitBreaker,
-        logger: Logger
-    ) {
-        self.producer = producer
-        self.deadLetters = deadLetters
-        self.outbox = outbox
-        self.databaseBreaker = databaseBreaker
-        self.logger = logger
+    /// Makes a gate.
+    /// - Parameters:
+    ///   - parts: What it works with.
+    ///   - metrics: Where dead letters are counted.
+    ///   - attemptsMax: How often the handler of a record may fail for a reason that lies in the record.
+    package init(_ parts: Parts, metrics: MetricsRegistry, attemptsMax: Int) {
+        self.parts = parts
+        self.attemptsMax = attemptsMax
+        deadLetterCount = metrics.counter(
+            "parley_dead_letters_total",
+            "Records that became dead letters here, by topic and reason.",
+            labels: ["topic", "reason"]
+        )
     }
+
+    private var logger: Logger { parts.logger }
 
     /// Checks a record and hands it to `body`.
     ///
-    /// A record that does not pass, and one that `body` can do nothing with, becomes a dead letter; a failure that may
-    /// pass, such as that of the database, is thrown, so that the record comes again.
+    /// A record that does not pass, one that `body` can do nothing with, and one whose handler has failed as often as
+    /// it may become dead letters. A failure of what the handler depends on, such as the database, is thrown and does
+    /// not count, so that the record comes again.
     ///
     /// - Parameters:
     ///   - record: The record.
@@ -71,98 +92,123 @@ package struct RecordGate: Sendable {
         _ body: (IncomingEvent) async throws -> Void
     ) async throws {
         // The record stays where it is, uncommitted; as others wait too, the bus soon pauses the partitions.
-        while databaseBreaker.isRefusing {
+        while parts.databaseBreaker.isRefusing {
             try await Task.sleep(for: Self.pause)
         }
-        guard let event = try await open(record, topic: topic) else { return }
         do {
-            try await body(event)
-        } catch let refusal as RecordRefusal {
-            try await refuse(record, topic: topic, reason: refusal.reason)
-        } catch let error as PostgresError where Self.isAboutData(error) {
-            // The database will say the same again: a NUL character, say.
-            try await refuse(record, topic: topic, reason: "unprocessable: \(error.description)")
-        } catch let error as StoreError where error.code == .corrupt {
-            try await refuse(record, topic: topic, reason: "unprocessable: \(error.description)")
-        } catch let error as JSONError {
-            try await refuse(record, topic: topic, reason: "invalid: \(error.description)")
+            try await body(try await open(record, topic: topic))
+            failures.forget(record)
+        } catch {
+            switch RecordFault(error) {
+            case .dependency:
+                throw error
+            case .hopeless(let reason, let detail):
+                let attempts = failures.forget(record) + 1
+                try await refuse(record, topic: topic, reason: reason, detail: detail, attempts: attempts)
+            case .unknown(let detail):
+                let attempts = failures.count(record)
+                guard attempts >= attemptsMax else { throw error }
+                try await refuse(record, topic: topic, reason: .failed, detail: detail, attempts: attempts)
+            }
         }
     }
 
-    /// Reads a record of `topic`; nil when it was refused and is a dead letter now.
-    /// - Throws: When the dead letter could not be stored; the record must then be tried again.
-    func open(_ record: BusRecord, topic: Topic) async throws -> IncomingEvent? {
+    /// Reads a record of `topic`.
+    /// - Throws: ``RecordRefusal`` when it is none; `PostgresError`.
+    private func open(_ record: BusRecord, topic: Topic) async throws -> IncomingEvent {
+        guard record.value.count <= EventLimits.bytesMax else {
+            throw RecordRefusal(
+                .oversized,
+                "the record has \(record.value.count) bytes; an event has at most \(EventLimits.bytesMax)"
+            )
+        }
+        if let schema = record.header(RecordHeader.schema), schema != topic.schema.rawValue {
+            throw RecordRefusal(.unknownSchema, "the topic's events are of the schema \(topic.schema.rawValue)")
+        }
         let json: JSONValue
         do {
             json = try topic.schema.parse(record.value)
         } catch {
-            try await refuse(record, topic: topic, reason: "\(error.code.rawValue): \(error.reason)")
-            return nil
+            throw RecordRefusal(error.code == .malformed ? .malformed : .invalid, error.reason)
         }
         let tenant = record.header(RecordHeader.tenant) ?? json["tenant_id"]?.stringValue ?? Identifier.defaultTenant
         guard Identifier.isValid(tenant) else {
-            try await refuse(record, topic: topic, reason: "invalid: the tenant header is no valid id")
-            return nil
+            throw RecordRefusal(.invalid, "the tenant that the record names is no valid id")
+        }
+        guard try await parts.tenants.contains(tenant) else {
+            throw RecordRefusal(.unknownTenant, "the record names a tenant that does not exist")
         }
         return IncomingEvent(json: json, tenantID: tenant, traceparent: record.header(RecordHeader.traceparent))
     }
 
     /// Makes a dead letter of a record.
-    /// - Parameters:
-    ///   - record: The record.
-    ///   - topic: Its topic.
-    ///   - reason: Why, without any of the record's text.
-    /// - Throws: When it could not be stored.
-    func refuse(_ record: BusRecord, topic: Topic, reason: String) async throws {
+    /// - Throws: When it could not be stored; the record must then be tried again.
+    private func refuse(
+        _ record: BusRecord,
+        topic: Topic,
+        reason: DeadLetterReason,
+        detail: String,
+        attempts: Int
+    ) async throws {
+        let letter = NewDeadLetter(
+            tenantID: try await tenant(of: record),
+            topic: topic.rawValue,
+            partition: record.partition,
+            offset: record.offset,
+            key: record.key?.replacing("\0", with: "\u{FFFD}"),
+            headers: record.headers.map { DeadLetterHeader(name: $0.name, value: $0.value) },
+            payload: record.value,
+            reason: reason,
+            detail: detail,
+            attempts: attempts
+        )
+        do {
+            try await parts.deadLetters.insert(letter)
+        } catch let error as PostgresError where RecordFault(error) != .dependency {
+            // The topic of dead letters still gets it; a partition must not stop for a row.
+            logger.error("a dead letter could not be stored", [.error: .error(error)])
+        }
+        await publish(record, letter)
+        await forget(record, topic: topic)
+        failures.forget(record)
+        deadLetterCount.labels(topic.rawValue, reason.rawValue).increment()
         logger.warning(
             "a record became a dead letter",
             [
                 .topic: .string(topic.rawValue), .partition: .integer(record.partition),
-                .offset: .integer(record.offset), .reason: .string(reason),
+                .offset: .integer(record.offset), .tenantID: .string(letter.tenantID),
+                .attempt: .integer(attempts), .reason: .string(letter.reasonText),
             ]
         )
-        // Whose it is cannot be told from a record that does not parse, and a tenant that does not exist may not be
-        // invented: the default tenant's operator sees it.
-        do {
-            try await deadLetters.insert(
-                tenantID: Identifier.defaultTenant,
-                topic: topic.rawValue,
-                partition: record.partition,
-                offset: record.offset,
-                key: record.key?.replacing("\0", with: "\u{FFFD}"),
-                reason: reason,
-                payload: record.value
-            )
-        } catch let error as PostgresError where Self.isAboutData(error) {
-            // The topic of dead letters still gets it; a partition must not stop for a row.
-            logger.error("a dead letter could not be stored", [.error: .error(error)])
-        }
-        await publish(record, topic: topic, reason: reason)
-        await forget(record, topic: topic)
     }
 
-    /// Whether an error is about what was to be written, and so will come again, rather than about the database's
-    /// state.
-    private static func isAboutData(_ error: PostgresError) -> Bool {
-        if error.code == .invalidParameter { return true }
-        // SQLSTATE classes: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded.
-        return ["22", "23", "54"].contains(error.sqlState.map { String($0.prefix(2)) } ?? "")
+    /// Whose a record is: that of the header, else of the body, where there is such a tenant.
+    ///
+    /// A tenant that does not exist may not be invented: the default tenant's operator sees what is nobody's.
+    private func tenant(of record: BusRecord) async throws -> String {
+        if let tenant = record.header(RecordHeader.tenant) {
+            return try await parts.tenants.contains(tenant) ? tenant : Identifier.defaultTenant
+        }
+        guard record.value.count <= EventLimits.bytesMax,
+            let tenant = (try? JSONValue.parse(record.value))?["tenant_id"]?.stringValue,
+            try await parts.tenants.contains(tenant)
+        else { return Identifier.defaultTenant }
+        return tenant
     }
 
     /// Sends a dead letter to its topic; the table has it already, so a failure is only noted.
-    private func publish(_ record: BusRecord, topic: Topic, reason: String) async {
+    private func publish(_ record: BusRecord, _ letter: NewDeadLetter) async {
         var headers = record.headers
-        headers.append(BusHeader("reason", reason))
-        headers.append(BusHeader("origin", "\(topic.rawValue)/\(record.partition)/\(record.offset)"))
+        headers.append(BusHeader("reason", letter.reasonText))
+        headers.append(BusHeader("attempts", String(letter.attempts)))
+        headers.append(BusHeader("origin", "\(letter.topic)/\(record.partition)/\(record.offset)"))
+        let topic = letter.topic + Topic.deadLetterSuffix
         do {
-            try await producer.publish([
-                OutgoingRecord(topic: topic.deadLetter, key: record.key, value: record.value, headers: headers)
+            try await parts.producer.publish([
+                OutgoingRecord(topic: topic, key: record.key, value: record.value, headers: headers)
             ])
         } catch {
-            logger.warning(
-                "a dead letter is in the table only",
-                [.topic: .string(topic.rawValue), .error: .error(error)]
-            )
+            logger.warning("a dead letter is in the table only", [.topic: .string(topic), .error: .error(error)])
         }
     }
 
@@ -172,7 +218,7 @@ package struct RecordGate: Sendable {
         let tenant = record.header(RecordHeader.tenant) ?? Identifier.defaultTenant
         guard Identifier.isValid(tenant), Identifier.isValid(eventID) else { return }
         do {
-            try await outbox.remove(tenantID: tenant, topic: topic, eventID: eventID)
+            try await parts.outbox.remove(tenantID: tenant, topic: topic, eventID: eventID)
         } catch {
             logger.warning("an outbox row could not be removed", [.eventID: .string(eventID), .error: .error(error)])
         }

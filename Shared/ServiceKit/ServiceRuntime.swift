@@ -66,11 +66,16 @@ package final class ServiceRuntime: Sendable {
         outbox = OutboxStore(database: database, configuration: settings.store)
         publisher = OutboxPublisher(producer: producer, outbox: outbox, breaker: brokerBreaker, logger: logger)
         gate = RecordGate(
-            producer: producer,
-            deadLetters: DeadLetterStore(database: database),
-            outbox: outbox,
-            databaseBreaker: databaseBreaker,
-            logger: logger
+            RecordGate.Parts(
+                producer: producer,
+                deadLetters: DeadLetterStore(database: database),
+                outbox: outbox,
+                tenants: KnownTenants(store: TenantStore(database: database)),
+                databaseBreaker: databaseBreaker,
+                logger: logger
+            ),
+            metrics: metrics,
+            attemptsMax: settings.recordAttemptsMax
         )
         health.register("postgres")
         health.register("broker", isRequired: false)

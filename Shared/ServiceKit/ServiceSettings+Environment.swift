@@ -105,6 +105,12 @@ extension ServiceSettings {
             in: 1...1000,
             help: "partitions of a topic that is created; bounds how many workers share the load"
         )
+        recordAttemptsMax = environment.int(
+            "PARLEY_RECORD_ATTEMPTS_MAX",
+            default: recordAttemptsMax,
+            in: 1...100,
+            help: "times that a record's own fault may fail its handler before it is a dead letter"
+        )
         replication = environment.int(
             "PARLEY_TOPIC_REPLICATION",
             default: replication,

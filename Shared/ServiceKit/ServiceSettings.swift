@@ -23,6 +23,10 @@ package struct ServiceSettings: Sendable {
     package var store: StoreConfiguration
     /// How long finished things are kept.
     package var retention: RetentionConfiguration
+    /// How often the handler of a record may fail, for a reason that lies in the record, before it is a dead letter.
+    ///
+    /// Default 5.
+    package var recordAttemptsMax = 5
     /// How many partitions a topic has; fixed once the topics exist.
     package var partitions: Int
     /// On how many brokers a partition is kept.

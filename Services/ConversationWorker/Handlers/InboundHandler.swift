@@ -26,7 +26,7 @@ struct InboundHandler: Sendable {
     private func handle(_ incoming: IncomingEvent, payload: [UInt8]) async throws {
         let event = try ConversationEvent(json: incoming.json)
         guard event.role == .user else {
-            throw RecordRefusal(reason: "invalid: only the role user causes a turn")
+            throw RecordRefusal(.invalid, "only the role user causes a turn")
         }
         let key = TurnKey(tenantID: incoming.tenantID, sessionID: event.sessionID, turnID: event.eventID)
         try await slots.acquire()
@@ -75,7 +75,7 @@ struct InboundHandler: Sendable {
             )
         )
         if outcome == .sessionFull {
-            throw RecordRefusal(reason: "overloaded: the session has as many unfinished turns as it may have")
+            throw RecordRefusal(.overloaded, "the session has as many unfinished turns as it may have")
         }
     }
 }

@@ -82,12 +82,12 @@ extension Platform {
         }
     }
 
-    /// Puts records on a topic by hand, with no headers, as an operator would.
-    func publish(_ topic: String, key: String?, _ texts: [String]) async throws {
+    /// Puts records on a topic by hand, with no headers unless they are given, as an operator would.
+    func publish(_ topic: String, key: String?, _ texts: [String], headers: [BusHeader] = []) async throws {
         let producer = try BusProducer(configuration: busConfiguration, logger: .disabled)
         do {
             try await producer.publish(
-                texts.map { OutgoingRecord(topic: topic, key: key, value: Array($0.utf8)) }
+                texts.map { OutgoingRecord(topic: topic, key: key, value: Array($0.utf8), headers: headers) }
             )
         } catch {
             await producer.close()
