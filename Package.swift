@@ -173,6 +173,7 @@ let testTargets: [Target] = [
     tests("Unit", "StoreTests", ["Store"]),
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema", "TestKit"]),
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
+    tests("Unit", "MemoryStateTests", ["MemoryStore", "Memory", "JSON"]),
     tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "TestKit"]),
     tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Models", "Store"]),
     tests(

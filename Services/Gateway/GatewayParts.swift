@@ -49,7 +49,8 @@ struct GatewayParts {
         )
         let compatibility = configuration.memoryCompatibility.map { http in
             var local = application
-            local.router = Router(memory.table.routes(needsCredential: false))
+            let health = MemoryHealth(health: runtime.health, sessions: memory.sessions)
+            local.router = Router(memory.table.routes(needsCredential: false) + health.routes)
             return HTTPService(
                 name: "memory-compat",
                 configuration: http,

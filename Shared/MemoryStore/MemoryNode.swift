@@ -12,7 +12,7 @@ struct MemoryNode: Sendable {
         /// Patterns, in the order of their numbers, with the affinity that their symbols have by them.
         var patterns: [(seq: Int64, pattern: Pattern, affinity: [String: Double])] = []
         /// Vectors, in the order of their numbers.
-        var vectors: [(seq: Int64, elements: [Double])] = []
+        var vectors: [(seq: Int64, symbol: String, elements: [Double])] = []
     }
 
     /// The patterns.
@@ -53,7 +53,7 @@ struct MemoryNode: Sendable {
             if !entry.affinity.isEmpty || hasAffinity(entry.pattern) { setAffinity(of: entry.pattern, entry.affinity) }
         }
         for entry in piece.vectors {
-            vectors.insert(entry.elements)
+            vectors.insert(entry.elements, symbol: entry.symbol)
         }
         let isWhole = piece.patterns.count < piecesMax
         patternsSeq = max(patternsSeq, isWhole ? piece.lastSeq : piece.patterns.last?.seq ?? 0)

@@ -171,7 +171,7 @@ package final class MemoryNodes: Sendable {
         for row in results[1].rows {
             guard let seq = try row.int64OrNil("seq") else { continue }
             let elements = try MemoryRows.parse(row.json("elements")).arrayValue ?? []
-            piece.vectors.append((seq, elements.compactMap(\.doubleValue)))
+            piece.vectors.append((seq, try row.string("name"), elements.compactMap(\.doubleValue)))
         }
         return piece
     }

@@ -15,7 +15,7 @@ package final class MemorySessions: Sendable {
     private let database: PostgresClient
     private let atHand: SessionsAtHand
     private let changes: GroupCommit<MemoryRequest, MemoryOutcome>
-    private let creations: GroupCommit<NewMemorySession, MemorySnapshot?>
+    private let creations: GroupCommit<MemoryBeginning, MemorySnapshot?>
     private let lookups: GroupCommit<MemorySessionKey, MemorySnapshot?>
 
     /// Makes a store; nothing is done before ``run()``.
@@ -33,7 +33,7 @@ package final class MemorySessions: Sendable {
             execute: changer.change
         )
         creations = GroupCommit(configuration: Self.commits(configuration)) { sessions in
-            await Self.create(sessions, in: database, atHand)
+            await MemoryBeginnings.create(sessions, in: database, atHand)
         }
         lookups = GroupCommit(configuration: Self.commits(configuration)) { keys in
             await Self.look(up: keys, in: database, atHand)
@@ -67,10 +67,13 @@ package final class MemorySessions: Sendable {
     }
 
     /// Begins a session.
+    /// - Parameters:
+    ///   - session: What it is to be.
+    ///   - record: What to keep of the answer, in the same transaction.
     /// - Returns: The session, or nil when one of this name is there already.
-    /// - Throws: `PostgresError`.
-    package func create(_ session: NewMemorySession) async throws -> MemorySnapshot? {
-        try await creations.submit(session)
+    /// - Throws: `PostgresError`, also when the idempotency key of the record has been used.
+    package func create(_ session: NewMemorySession, record: BeginningRecord? = nil) async throws -> MemorySnapshot? {
+        try await creations.submit(MemoryBeginning(session: session, record: record))
     }
 
     /// Does something with a session.
@@ -127,49 +130,6 @@ package final class MemorySessions: Sendable {
             [(statement, [.text(key.tenantID), .text(key.sessionID)])]
         )
         return results[0].rows.first
-    }
-
-    private static func create(
-        _ sessions: [NewMemorySession],
-        in database: PostgresClient,
-        _ atHand: SessionsAtHand
-    ) async -> [Result<MemorySnapshot?, any Error>] {
-        do {
-            let results = try await database.batch(
-                settings: TenantScope.settings(sessions.map(\.key.tenantID)),
-                [
-                    (
-                        MemorySQL.create,
-                        [
-                            .textArray(sessions.map(\.key.tenantID)), .textArray(sessions.map(\.key.sessionID)),
-                            .textArray(sessions.map(\.nodeID)),
-                            .textArray(sessions.map { JSONValue.object($0.settings.json).string }),
-                            .textArray(sessions.map { JSONValue.object($0.metadata).string }),
-                            .intArray(sessions.map { Int64($0.ttlSeconds) }),
-                        ]
-                    )
-                ]
-            )
-            var answers = [Result<MemorySnapshot?, any Error>](repeating: .success(nil), count: sessions.count)
-            for row in results[0].rows {
-                let index = try row.int("n") - 1
-                let version = try row.int64("version")
-                let state = MemorySessionState(sessions[index], version: version, time: 0, lastSeq: 0)
-                atHand.keep(state)
-                answers[index] = .success(
-                    MemorySnapshot(
-                        state: state,
-                        createdAt: try row.microseconds("created_at"),
-                        expiresAt: try row.microseconds("expires_at"),
-                        remainingSeconds: Int64(sessions[index].ttlSeconds),
-                        percept: nil
-                    )
-                )
-            }
-            return answers
-        } catch {
-            return sessions.map { _ in .failure(error) }
-        }
     }
 
     private static func look(

@@ -9,17 +9,46 @@ enum MemoryAnswers {
     /// A session.
     static func session(_ snapshot: MemorySnapshot, ttlSeconds: Int) -> [UInt8] {
         let state = snapshot.state
-        var writer = JSONWriter(capacity: 1024)
-        writer.beginObject()
-        writer.member("session_id", state.key.sessionID)
-        writer.member("node_id", state.nodeID)
-        writer.member("created_at", time(snapshot.createdAt))
-        writer.member("expires_at", time(snapshot.expiresAt))
-        writer.member("ttl_seconds", ttlSeconds)
-        writer.member("metadata", .object(state.metadata))
-        writer.member("session_config", .object(state.settings.json))
-        writer.endObject()
-        return writer.bytes
+        let parts = sessionParts(state.key, state.nodeID, state.metadata, state.settings, ttlSeconds: ttlSeconds)
+        return parts.head + time(snapshot.createdAt).utf8 + parts.between + time(snapshot.expiresAt).utf8 + parts.behind
+    }
+
+    /// A session that is to begin: what the answer to it will be but for the moments of its beginning and its end.
+    static func sessionParts(
+        _ session: NewMemorySession
+    ) -> (head: [UInt8], between: [UInt8], behind: [UInt8]) {
+        sessionParts(
+            session.key,
+            session.nodeID,
+            session.metadata,
+            session.settings,
+            ttlSeconds: session.ttlSeconds
+        )
+    }
+
+    private static func sessionParts(
+        _ key: MemorySessionKey,
+        _ nodeID: String,
+        _ metadata: JSONObject,
+        _ settings: SessionConfiguration,
+        ttlSeconds: Int
+    ) -> (head: [UInt8], between: [UInt8], behind: [UInt8]) {
+        var names = JSONWriter(capacity: 256)
+        names.beginObject()
+        names.member("session_id", key.sessionID)
+        names.member("node_id", nodeID)
+        names.endObject()
+        var rest = JSONWriter(capacity: 1024)
+        rest.beginObject()
+        rest.member("ttl_seconds", ttlSeconds)
+        rest.member("metadata", .object(metadata))
+        rest.member("session_config", .object(settings.json))
+        rest.endObject()
+        return (
+            head: names.bytes.dropLast() + Array(#","created_at":""#.utf8),
+            between: Array(#"","expires_at":""#.utf8),
+            behind: Array(#"","#.utf8) + rest.bytes.dropFirst()
+        )
     }
 
     /// A moment in microseconds since 1970-01-01 UTC, as text.

@@ -7,6 +7,8 @@ import ServiceKit
 struct MemoryParts {
     /// Its paths.
     let table: MemoryRouteTable
+    /// Its sessions.
+    let sessions: MemorySessions
     /// Its services, in the order in which they start.
     let services: [any Service]
 
@@ -21,6 +23,7 @@ struct MemoryParts {
             readiness: runtime.readiness,
             logger: runtime.logger
         )
+        self.sessions = sessions
         table = MemoryRouteTable(
             sessions: MemoryRoutes(sessions: sessions, nodes: nodes),
             nodes: MemoryNodeRoutes(nodes: nodes),

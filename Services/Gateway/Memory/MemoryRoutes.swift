@@ -17,7 +17,13 @@ struct MemoryRoutes: Sendable {
     func create(_ routed: RoutedRequest) async throws -> HTTPResponse {
         let body = try await MemoryRequests.object(routed)
         let session = try MemoryRequests.newSession(body, tenantID: routed.tenantID)
-        guard let snapshot = try await sessions.create(session) else {
+        var record: BeginningRecord?
+        if let request = routed.idempotency {
+            let parts = MemoryAnswers.sessionParts(session)
+            let answer = request.answered(StoredAnswer(body: parts.head))
+            record = BeginningRecord(answer, between: parts.between, behind: parts.behind)
+        }
+        guard let snapshot = try await sessions.create(session, record: record) else {
             throw Problem(status: 409, code: "session_exists", detail: "A session of this name remembers already.")
         }
         return .json(MemoryAnswers.session(snapshot, ttlSeconds: session.ttlSeconds))

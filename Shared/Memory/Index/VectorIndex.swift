@@ -28,8 +28,15 @@ package struct VectorIndex: Sendable {
     @discardableResult
     package mutating func insert(_ vector: [Double]) -> (symbol: String, isNew: Bool) {
         let symbol = VectorSymbol.make(vector)
-        let isNew = spaces[vector.count, default: VectorSpace(dimensions: vector.count)].insert(symbol, vector)
-        return (symbol, isNew)
+        return (symbol, insert(vector, symbol: symbol))
+    }
+
+    /// Adds a vector under the symbol that it is stored by; one that is there already stays as it is.
+    ///
+    /// - Returns: Whether it is new.
+    @discardableResult
+    package mutating func insert(_ vector: [Double], symbol: String) -> Bool {
+        spaces[vector.count, default: VectorSpace(dimensions: vector.count)].insert(symbol, vector)
     }
 
     /// Makes ready to search; this is fast, and the search does not see what is inserted later.

@@ -7,11 +7,14 @@ import Postgres
 enum MemorySQL {
     /// Begins sessions, and their nodes and conversations where these are not there yet.
     ///
-    /// Answers with the number of each that is new, in the order they came.
+    /// Answers with the number of each that is new; of two of one name the first is. Each is signed, so that the
+    /// statements behind know whether it was begun here.
     static let create: PostgresStatement = """
         WITH i AS (
-            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int4[])
-                WITH ORDINALITY AS i(tenant_id, session_id, node_id, config, metadata, ttl, n)
+            SELECT DISTINCT ON (tenant_id, session_id) * FROM unnest(
+                $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int4[], $7::text[]
+            ) WITH ORDINALITY AS i(tenant_id, session_id, node_id, config, metadata, ttl, signature, n)
+            ORDER BY tenant_id, session_id, n
         ), nodes AS (
             INSERT INTO memory_nodes (tenant_id, node_id)
             SELECT DISTINCT i.tenant_id, i.node_id FROM i ORDER BY 1, 2
@@ -21,10 +24,10 @@ enum MemorySQL {
             ON CONFLICT DO NOTHING
         ), begun AS (
             INSERT INTO memory_sessions (
-                tenant_id, session_id, node_id, config, metadata, ttl_seconds, expires_at, sweep_at
+                tenant_id, session_id, node_id, config, metadata, ttl_seconds, expires_at, sweep_at, written_by
             )
             SELECT i.tenant_id, i.session_id, i.node_id, i.config::json, i.metadata::json, i.ttl,
-                now() + i.ttl * interval '1 second', now() + i.ttl * interval '1 second'
+                now() + i.ttl * interval '1 second', now() + i.ttl * interval '1 second', i.signature
             FROM i ORDER BY i.tenant_id, i.session_id
             ON CONFLICT DO NOTHING
             RETURNING tenant_id, session_id, version, created_at, expires_at

@@ -95,6 +95,51 @@ struct MemoryFaultTests {
         }
     }
 
+    @Test("A session begun under a key is begun once, its answer kept with it; a name that is taken stays a 409")
+    func repeatedBeginning() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let key = unique("key")
+            let own = unique("session")
+            let body: JSONValue = ["node_id": .string(unique("node")), "session_id": .string(own), "metadata": ["é": 1]]
+            let first = try await memory.post("/sessions", body, key: key)
+            #expect(first.status == 200)
+            // The row of the answer and that of the session are of one transaction.
+            let isOne = try await platform.sql(
+                """
+                SELECT i.xmin = s.xmin FROM idempotency_keys i, memory_sessions s
+                WHERE i.idempotency_key = '\(key)' AND s.session_id = '\(own)'
+                """
+            )
+            #expect(isOne.contains("t"), "\(isOne)")
+            for _ in 0..<3 {
+                let again = try await memory.post("/sessions", body, key: key)
+                #expect(again.body == first.body)
+                #expect(again.headers["idempotency-replayed"] == "true")
+            }
+            #expect(try await memory.post("/sessions", body, key: key + "-2").status == 409)
+            #expect(try await memory.post("/sessions", ["node_id": "other"], key: key).status == 422)
+            // Without a name of its own, too: however many at once, one session.
+            let nameless: JSONValue = ["node_id": .string(unique("node"))]
+            let many = unique("key")
+            let names = try await withThrowingTaskGroup(of: String?.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        try await memory.post("/sessions", nameless, key: many).json["session_id"]?.stringValue
+                    }
+                }
+                return try await group.reduce(into: Set<String>()) { names, name in
+                    if let name { names.insert(name) }
+                }
+            }
+            #expect(names.count == 1)
+            let begun = try await platform.sql(
+                "SELECT count(*) FROM memory_sessions WHERE node_id = '\(nameless["node_id"]?.stringValue ?? "")'"
+            )
+            #expect(begun.contains("1"))
+        }
+    }
+
     @Test("The port for programs of this machine needs no credential, serves tenant default, and no web pages")
     func compatibility() async throws {
         let port = try freePort()
@@ -108,6 +153,12 @@ struct MemoryFaultTests {
             try await local.observe(session, ["a"])
             #expect(try await platform.memory.memory(session) == [["a"]])
             #expect(try await local.http.get("/v1/tools").status == 404)
+            for path in ["/health", "/v2/health"] {
+                let health = try await local.http.get(path)
+                #expect(health.status == 200)
+                #expect(health.json["status"]?.stringValue == "healthy")
+                #expect(health.json["active_sessions"] == 1)
+            }
             let page: HTTPClientHeaders = ["Origin": "http://evil.example"]
             #expect(try await local.http.request("GET", "/sessions/\(session)", headers: page).status == 403)
             let rebound: HTTPClientHeaders = ["Host": "evil.example"]

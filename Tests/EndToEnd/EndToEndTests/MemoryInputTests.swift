@@ -121,10 +121,13 @@ struct MemoryInputTests {
             #expect(rolling.json["status"]?.stringValue == "okay")
             for word in ["e", "f"] { try await memory.observe(session, [word]) }
             #expect(try await memory.memory(session) == [["e"], ["f"]])
+            let asked = ContinuousClock.now
             let extended = try await memory.post("/sessions/\(session)/extend?ttl_seconds=7200")
             #expect(extended.json["ttl_seconds"]?.intValue == 7200)
             let left = try await memory.http.get("/sessions/\(session)").json["ttl_seconds"]?.intValue ?? 0
-            #expect((7100...7200).contains(left))
+            // Not more than has passed is gone, however long the machine was busy meanwhile.
+            let passed = Int(asked.duration(to: .now).components.seconds) + 1
+            #expect((7200 - passed...7200).contains(left), "\(left) s left after \(passed) s")
             #expect(try await memory.post("/sessions/\(session)/extend?ttl_seconds=0").status == 422)
         }
     }
@@ -154,69 +157,6 @@ struct MemoryInputTests {
             #expect(try await platform.client.request("POST", "/learn", headers: user).status == 400)
             #expect(try await platform.client.get("/stm").status == 422)
             #expect(try await platform.client.request("GET", "/stm", headers: ["X-Session-ID": "none"]).status == 404)
-        }
-    }
-
-    @Test("Whatever JSON comes, the answer is no failure of the gateway")
-    func fuzz() async throws {
-        try await withPlatform { platform in
-            let memory = platform.memory
-            let seed = SeededRandom.seed
-            var random = SeededRandom(seed: seed)
-            let session = try await memory.begin(unique("node"))
-            let paths = [
-                "/sessions", "/sessions/\(session)/observe", "/sessions/\(session)/observe-sequence",
-                "/sessions/\(session)/config", "/sessions/\(session)/learn", "/observe", "/v2/sessions",
-                "/sessions/\(session)/clear-stm", "/sessions/\(session)/extend",
-            ]
-            for round in 0..<300 {
-                let path = paths[round % paths.count]
-                let body = Self.randomBody(&random)
-                let response = try await memory.http.request(
-                    "POST",
-                    path,
-                    body: body,
-                    headers: ["Content-Type": "application/json", "x-user-id": "fuzz"]
-                )
-                let text = String(decoding: body, as: UTF8.self)
-                #expect(response.status < 500, "seed \(seed), round \(round): \(path) \(text)")
-            }
-            #expect(platform.gateway.isRunning)
-            #expect(try await platform.client.get("/sessions/\(session)/stm").status == 200)
-        }
-    }
-
-    private static let names = [
-        "strings", "vectors", "emotives", "metadata", "observations", "node_id", "ttl_seconds", "config", "unique_id",
-        "learn_at_end", "recall_threshold", "max_pattern_length", "stm_mode", "x",
-    ]
-
-    private static func randomBody(_ random: inout SeededRandom) -> [UInt8] {
-        var bytes = randomValue(&random, depth: 0).serialized()
-        if Int.random(in: 0..<5, using: &random) == 0, !bytes.isEmpty {
-            bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
-        }
-        return bytes
-    }
-
-    private static func randomValue(_ random: inout SeededRandom, depth: Int) -> JSONValue {
-        switch Int.random(in: depth == 0 ? 6..<10 : 0..<(depth > 4 ? 6 : 10), using: &random) {
-        case 0: return nil
-        case 1: return .bool(Bool.random(using: &random))
-        case 2: return .int(Int.random(in: -5...5, using: &random))
-        case 3: return .double(Double.random(in: -1e300...1e300, using: &random))
-        case 4: return .string(["", "a", "\u{0}", "é", "'\"\\", "👩‍👩‍👧", "PTRN|x"].randomElement(using: &random) ?? "")
-        case 5: return .number(.literal("1e999"))
-        case 6:
-            return .array(
-                (0..<Int.random(in: 0...4, using: &random)).map { _ in randomValue(&random, depth: depth + 1) }
-            )
-        default:
-            var object = JSONObject()
-            for _ in 0..<Int.random(in: 0...4, using: &random) {
-                object.set(names.randomElement(using: &random) ?? "x", randomValue(&random, depth: depth + 1))
-            }
-            return .object(object)
         }
     }
 }

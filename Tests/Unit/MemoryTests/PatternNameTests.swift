@@ -39,14 +39,6 @@ struct PatternNameTests {
         #expect(names.sorted().map(\.hex) == names.map(\.hex).sorted())
     }
 
-    /// `hashlib.sha1(struct.pack("<3d", 1.0, -2.5, 0.0)).hexdigest()`.
-    @Test func vectorSymbol() {
-        #expect(VectorSymbol.make([1, -2.5, 0]) == "VCTR|536646769eb40f6eb40cb8389231a8bcb5c6c9eb")
-        #expect(VectorSymbol.make([1, -2.5, -0.0]) == "VCTR|536646769eb40f6eb40cb8389231a8bcb5c6c9eb")
-        #expect(VectorSymbol.isVector("VCTR|536646769eb40f6eb40cb8389231a8bcb5c6c9eb"))
-        #expect(!VectorSymbol.isVector("VCTR|x"))
-    }
-
     /// `str(value)` of what `json.loads` reads.
     @Test(arguments: [
         ("\"x'y\"", "x'y"), ("1", "1"), ("1.0", "1.0"), ("0.1", "0.1"), ("1e16", "1e+16"),
