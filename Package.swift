@@ -201,7 +201,7 @@ let testTargets: [Target] = [
     tests(
         "Integration",
         "MemoryStoreIntegrationTests",
-        ["MemoryStore", "Memory", "Store", "Postgres", "Domain", "TestKit", "JSON"]
+        ["MemoryStore", "Memory", "Store", "Postgres", "Domain", "Observability", "TestKit", "JSON"]
     ),
     tests("Integration", "TestKitTests", ["TestKit"]),
     tests("Integration", "ToolsIntegrationTests", ["Tools", "HTTPClient", "HTTPServer", "JSON", "TestKit"]),

@@ -1,5 +1,6 @@
 import Configuration
 import HTTPServer
+import MemoryStore
 import ServiceKit
 
 extension GatewayConfiguration {
@@ -52,6 +53,56 @@ extension GatewayConfiguration {
         )
         readTLS(&environment)
         readMemory(&environment)
+        readMemoryLimits(&environment)
+    }
+
+    private mutating func readMemoryLimits(_ environment: inout EnvironmentReader) {
+        memory.predictionTime = environment.duration(
+            "PARLEY_MEMORY_PREDICTION_TIME_MAX",
+            default: memory.predictionTime,
+            help: "how long a prediction may take that is asked for; then 503"
+        )
+        memory.observePredictionTime = environment.duration(
+            "PARLEY_MEMORY_OBSERVE_PREDICTION_TIME_MAX",
+            default: memory.observePredictionTime,
+            help: "how long one may hold up the answer to an observation; then it is left until it is asked for"
+        )
+        memory.computationsMax = environment.int(
+            "PARLEY_MEMORY_COMPUTATIONS_MAX",
+            default: memory.computationsMax,
+            in: 1...100_000,
+            help: "predictions and searches that may wait for a processor; one more is refused with 503"
+        )
+        memory.stateSymbolsMax = environment.int(
+            "PARLEY_MEMORY_STATE_SYMBOLS_MAX",
+            default: memory.stateSymbolsMax,
+            in: 1...100_000,
+            help: "symbols in the short-term memory of a session that predicts; over it 422"
+        )
+        memory.answerSymbolsMax = environment.int(
+            "PARLEY_MEMORY_ANSWER_SYMBOLS_MAX",
+            default: memory.answerSymbolsMax,
+            in: 1000...100_000_000,
+            help: "symbols of all predictions in an answer; over it 422"
+        )
+        memoryAnswerBytesMax = environment.bytes(
+            "PARLEY_MEMORY_ANSWER_MAX",
+            default: memoryAnswerBytesMax,
+            in: 1024...(1 << 30),
+            help: "largest answer with predictions; over it 422"
+        )
+        memory.nodeBytesMax = environment.bytes(
+            "PARLEY_MEMORY_INDEX_MAX",
+            default: memory.nodeBytesMax,
+            in: (1 << 20)...(1 << 40),
+            help: "memory for what nodes have learned; the least recently used go, one that needs more alone gets 422"
+        )
+        memory.keptBytesMax = environment.bytes(
+            "PARLEY_MEMORY_KEPT_MAX",
+            default: memory.keptBytesMax,
+            in: (1 << 20)...(1 << 40),
+            help: "memory for the last predictions of sessions; the least recently used go"
+        )
     }
 
     private mutating func readMemory(_ environment: inout EnvironmentReader) {

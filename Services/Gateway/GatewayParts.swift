@@ -31,7 +31,7 @@ struct GatewayParts {
             store: IdempotencyStore(database: runtime.database, configuration: store),
             logger: runtime.logger
         )
-        let memory = try MemoryParts(runtime, once: idempotent.once)
+        let memory = try MemoryParts(configuration, runtime, once: idempotent.once)
         let limiter = OpenTurnLimiter(database: runtime.database, configuration: store)
         let messageRoutes = MessageRoutes(
             messages: messages,

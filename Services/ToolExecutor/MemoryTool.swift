@@ -90,11 +90,18 @@ struct MemoryTool: Tool {
         var settings = state.settings
         settings.maxPredictions = min(limit, settings.maxPredictions)
         let chosen = settings
+        let defaults = MemoryStoreConfiguration()
+        var bounds = PredictionLimits()
+        bounds.deadline = .now.advanced(by: defaults.predictionTime)
+        bounds.stateSymbolsMax = defaults.stateSymbolsMax
+        bounds.answerSymbolsMax = defaults.answerSymbolsMax
+        let limits = bounds
+        try limits.checkState(symbols: state.memory.symbolCount)
         let ensemble = try await nodes.compute(
             MemoryNodeKey(tenantID: state.key.tenantID, nodeID: state.nodeID),
             prepare: { $0.query(state: state.memory.events, chosen) },
-            { $0.run() }
-        )
+            { query in Result { () throws(MemoryError) in try query.run(within: limits) } }
+        ).get()
         return [
             "node_id": .string(state.nodeID), "stm_length": .int(state.memory.length),
             "predictions": .array(ensemble.predictions.map(Self.json)),

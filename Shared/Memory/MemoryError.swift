@@ -10,8 +10,14 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
         case emptyShortTermMemory
         /// A pattern that cannot have been learned: no events, an empty event, no frequency, a wrong name.
         case invalidPattern
-        /// More patterns, symbols or symbol occurrences than an index can number.
+        /// More patterns, symbols or symbol occurrences than an index can number or may take.
         case indexFull
+        /// A state, or predictions from it, of more symbols than predictions may have.
+        case predictionTooLarge
+        /// A prediction that was not ready in time.
+        case predictionTooSlow
+        /// As many computations wait as may.
+        case busy
     }
 
     /// One field and what is wrong with it.
@@ -34,8 +40,8 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
     package let problems: [Problem]
     /// One sentence: what went wrong and what to do.
     package let message: String
-    /// Never: the same call fails the same way.
-    package var isRetriable: Bool { false }
+    /// Whether the same call may succeed later, when less is to be done.
+    package var isRetriable: Bool { code == .predictionTooSlow || code == .busy }
     /// The message.
     package var description: String { "memory error \(code): \(message)" }
 

@@ -29,6 +29,8 @@ package struct ShortTermMemory: Sendable, Equatable {
 
     /// How many events there are.
     package var length: Int { events.count }
+    /// How many symbols these have together.
+    package var symbolCount: Int { events.reduce(0) { $0 + $1.count } }
     /// All symbols, event by event: the state that predictions start from.
     package var state: [String] { events.flatMap(\.self) }
 

@@ -21,6 +21,7 @@ struct MemoryChanger: Sendable {
     let database: PostgresClient
     let configuration: MemoryStoreConfiguration
     let atHand: SessionsAtHand
+    let metrics: MemoryMetrics?
 
     /// Does what is asked, one result for each.
     func change(_ requests: [MemoryRequest]) async -> [Result<MemoryOutcome, any Error>] {
@@ -70,8 +71,14 @@ struct MemoryChanger: Sendable {
         }
         if steps.isEmpty { return }
         let written = try await MemoryWriting.write(steps, signature: Identifier.make(), to: database)
-        for (step, isWritten) in zip(steps, written) {
-            if isWritten {
+        metrics?.wrote(
+            operations: run.openCount,
+            observations: steps.reduce(0) { $0 + $1.change.observations.count },
+            learned: steps.reduce(0) { $0 + $1.change.patterns.reduce(0) { $0 + $1.frequency } }
+        )
+        for (step, nodeSeq) in zip(steps, written) {
+            if let nodeSeq {
+                run.noted(state: step.before.key, nodeSeq: nodeSeq)
                 var state = step.after
                 state.advance()
                 atHand.keep(state)
@@ -103,6 +110,18 @@ private struct Run {
     }
 
     var isDone: Bool { open.isEmpty }
+
+    /// How many requests have something left to do.
+    var openCount: Int { open.reduce(0) { $0 + (groups[$1]?.count ?? 0) } }
+
+    /// With which number of its node a session was written.
+    mutating func noted(state key: MemorySessionKey, nodeSeq: Int64) {
+        for index in groups[key] ?? [] {
+            guard case .done(var answer) = computed[index] else { continue }
+            answer.nodeSeq = nodeSeq
+            computed[index] = .done(answer)
+        }
+    }
 
     /// Computes what a session's requests come to, one after another.
     /// - Returns: What is to be written; nil when all are refused.

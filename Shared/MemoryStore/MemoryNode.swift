@@ -23,7 +23,9 @@ struct MemoryNode: Sendable {
     private(set) var patternsSeq: Int64 = 0
     /// The same for vectors.
     private(set) var vectorsSeq: Int64 = 0
-    private var clearedSeq: Int64 = 0
+    private(set) var clearedSeq: Int64 = 0
+    /// Why it is not used, when it is too large.
+    private(set) var refusal: MemoryError?
     /// What each symbol has by each pattern, for the few that have anything.
     ///
     /// The sum is made in the order of the patterns' names, so that every process comes to the same one.
@@ -31,7 +33,24 @@ struct MemoryNode: Sendable {
 
     /// Whether nothing has changed since.
     func isUpToDate(_ lastSeq: Int64) -> Bool {
-        patternsSeq >= lastSeq && vectorsSeq >= lastSeq
+        refusal != nil || (patternsSeq >= lastSeq && vectorsSeq >= lastSeq)
+    }
+
+    /// Lets everything go, because it is too much; it is read again after it was cleared.
+    mutating func giveUp(bytesMax: Int) {
+        let mark = clearedSeq
+        self = MemoryNode()
+        clearedSeq = mark
+        refusal = MemoryError(
+            .indexFull,
+            "what the node has learned takes more than the \(bytesMax >> 20) MB of memory that a node may take here: "
+                + "use several nodes, or have PARLEY_MEMORY_INDEX_MAX raised"
+        )
+    }
+
+    /// It has been cleared: what was refused may be used again.
+    mutating func cleared(_ seq: Int64) {
+        if refusal != nil, seq > clearedSeq { refusal = nil }
     }
 
     /// Roughly how much room it takes, in bytes.

@@ -9,17 +9,24 @@ import Synchronization
 package final class MemoryNodes: Sendable {
     private let database: PostgresClient
     private let configuration: MemoryStoreConfiguration
-    private let threads: ComputeThreads
+    let threads: ComputeThreads
     private let nodes: NodesAtHand
     private let updates: GroupCommit<MemoryNodeKey, NodeAtHand>
 
     /// Makes a store; nothing is done before ``run()``.
     /// - Throws: `EventLoopError` when threads or descriptors have run out.
-    package init(database: PostgresClient, configuration: MemoryStoreConfiguration = .init()) throws {
+    package init(
+        database: PostgresClient,
+        configuration: MemoryStoreConfiguration = .init(),
+        metrics: MemoryMetrics? = nil
+    ) throws {
         self.database = database
         self.configuration = configuration
-        threads = try ComputeThreads(count: ComputeThreads.countByDefault)
-        let nodes = NodesAtHand(bytesMax: configuration.nodeBytesMax)
+        threads = try ComputeThreads(
+            count: configuration.threads ?? ComputeThreads.countByDefault,
+            waitingMax: configuration.computationsMax
+        )
+        let nodes = NodesAtHand(bytesMax: configuration.nodeBytesMax, metrics: metrics)
         self.nodes = nodes
         let pieceMax = configuration.patternsPerRead
         updates = GroupCommit(
@@ -46,27 +53,42 @@ package final class MemoryNodes: Sendable {
     ///   - prepare: Takes from the patterns what is needed; fast.
     ///   - compute: Does the rest.
     /// - Returns: What `compute` returned.
-    /// - Throws: `PostgresError`.
+    /// - Throws: `PostgresError`; ``MemoryError`` `busy`, `indexFull`.
     package func compute<Input: Sendable, Value: Sendable>(
         _ key: MemoryNodeKey,
         prepare: @Sendable (PatternIndex) -> Input,
         _ compute: @escaping @Sendable (Input) -> Value
     ) async throws -> Value {
-        let node = try await updates.submit(key)
+        let node = try await upToDate(key)
         let input = node.read { prepare($0.patterns) }
-        return await threads.run { compute(input) }
+        return try await threads.run { compute(input) }
+    }
+
+    /// A node as it is in the database now.
+    func upToDate(_ key: MemoryNodeKey) async throws -> NodeAtHand {
+        let node = try await updates.submit(key)
+        try node.checkSize()
+        return node
+    }
+
+    /// A node up to a number of which somebody has heard.
+    func atHand(_ key: MemoryNodeKey, seq: Int64) async throws -> NodeAtHand {
+        let node = nodes.node(key)
+        guard node.read({ $0.isUpToDate(seq) }) else { return try await upToDate(key) }
+        try node.checkSize()
+        return node
     }
 
     /// The vectors nearest to another that the node knows, that one itself among them when it is known.
-    /// - Throws: `PostgresError`.
+    /// - Throws: `PostgresError`; ``MemoryError`` `busy`, `indexFull`.
     package func nearest(
         to vector: [Double],
         in key: MemoryNodeKey,
         limit: Int = 3
     ) async throws -> [VectorIndex.Neighbor] {
-        let node = try await updates.submit(key)
+        let node = try await upToDate(key)
         let query = node.read { $0.vectors.query(nearestTo: vector) }
-        return await threads.run { query.run(limit: limit) }
+        return try await threads.run { query.run(limit: limit) }
     }
 
     /// A pattern, by its name with or without its mark; nil when the node has none of this name.
@@ -124,7 +146,9 @@ package final class MemoryNodes: Sendable {
         return try heads[0].rows.compactMap { row in
             let key = keys[try row.int("n") - 1]
             let lastSeq = try row.int64("last_seq")
-            return nodes.node(key).read { $0.isUpToDate(lastSeq) } ? nil : (key, lastSeq)
+            let node = nodes.node(key)
+            node.cleared(try row.int64("cleared_seq"))
+            return node.read { $0.isUpToDate(lastSeq) } ? nil : (key, lastSeq)
         }
     }
 
@@ -148,7 +172,7 @@ package final class MemoryNodes: Sendable {
             )
             if results[0].rows.isEmpty { return }
             guard let piece = try piece(results) else { continue }
-            let weight = try node.take(piece, piecesMax: pieceMax)
+            let weight = try node.take(piece, piecesMax: pieceMax, bytesMax: nodes.bytesMax)
             nodes.weigh(key, node, weight: weight)
         }
     }

@@ -22,11 +22,16 @@ package final class MemorySessions: Sendable {
     /// - Parameters:
     ///   - database: The pool.
     ///   - configuration: The limits.
-    package init(database: PostgresClient, configuration: MemoryStoreConfiguration = .init()) {
+    ///   - metrics: Counts what is done.
+    package init(
+        database: PostgresClient,
+        configuration: MemoryStoreConfiguration = .init(),
+        metrics: MemoryMetrics? = nil
+    ) {
         self.database = database
         let atHand = SessionsAtHand(symbolsMax: configuration.sessionSymbolsMax)
         self.atHand = atHand
-        let changer = MemoryChanger(database: database, configuration: configuration, atHand: atHand)
+        let changer = MemoryChanger(database: database, configuration: configuration, atHand: atHand, metrics: metrics)
         changes = GroupCommit(
             configuration: Self.commits(configuration),
             key: { "\($0.key.tenantID)/\($0.key.sessionID)" },
@@ -97,6 +102,9 @@ package final class MemorySessions: Sendable {
     package func snapshot(of key: MemorySessionKey) async throws -> MemorySnapshot? {
         try await lookups.submit(key)
     }
+
+    /// A session as this process last knew it.
+    func atHand(_ key: MemorySessionKey) -> MemorySessionState? { atHand[key] }
 
     /// Ends a session.
     /// - Returns: Whether there was one that had not expired.

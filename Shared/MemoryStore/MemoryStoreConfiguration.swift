@@ -22,8 +22,34 @@ package struct MemoryStoreConfiguration: Sendable {
     package var sessionSymbolsMax = 2_000_000
     /// How much memory the indexes of nodes may take, in bytes; the least recently used go.
     ///
-    /// Default 256 MB; one node that is larger is kept while it is used.
+    /// Default 256 MB; one node that would take more alone is not used.
     package var nodeBytesMax = 256 << 20
+    /// How much memory the predictions take that are kept for sessions, in bytes; the least recently used go.
+    ///
+    /// Default 64 MB.
+    package var keptBytesMax = 64 << 20
+    /// How many threads compute; nil: as many as the machine has processors, up to eight.
+    package var threads: Int?
+    /// How many computations may wait for a thread; one more is refused.
+    ///
+    /// Default 256.
+    package var computationsMax = 256
+    /// How long a prediction that somebody asks for may take, waiting included.
+    ///
+    /// Default 5 s.
+    package var predictionTime: Duration = .seconds(5)
+    /// How long a prediction may hold up the answer to an observation; what takes longer is left until it is asked for.
+    ///
+    /// Default 100 ms.
+    package var observePredictionTime: Duration = .milliseconds(100)
+    /// The most symbols in short-term memory of a session that predicts.
+    ///
+    /// Default 20,000; the tables of so many take up to 50 MB while a thread computes.
+    package var stateSymbolsMax = 20_000
+    /// The most symbols of all predictions in one answer.
+    ///
+    /// Default 4,000,000.
+    package var answerSymbolsMax = 4_000_000
     /// How many patterns are read in one piece.
     ///
     /// Default 2,000.

@@ -138,6 +138,8 @@ package struct MemoryAnswer: Sendable, Equatable {
     package var learned: [String] = []
     /// The pattern that the operation ended with learning; nil when it did not learn.
     package var finallyLearned: String?
+    /// The number of the node's last change that was seen with it; 0 when nothing was ever learned.
+    package var nodeSeq: Int64 = 0
 }
 
 /// What an operation came to.

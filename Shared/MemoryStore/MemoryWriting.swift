@@ -22,9 +22,10 @@ enum MemoryWriting {
     ///   - steps: One for each of some sessions.
     ///   - signature: Names this write; another one for each call.
     ///   - database: The pool.
-    /// - Returns: Whether each was written; the others were changed or ended by somebody else.
+    /// - Returns: For each that was written the number of its node's last change; the others, which have nil, were
+    ///   changed or ended by somebody else.
     /// - Throws: `PostgresError`; then none was.
-    static func write(_ steps: [MemoryStep], signature: String, to database: PostgresClient) async throws -> [Bool] {
+    static func write(_ steps: [MemoryStep], signature: String, to database: PostgresClient) async throws -> [Int64?] {
         var statements = [(MemorySQL.change, sessions(steps) + [.text(signature)])]
         let name = PostgresParameter.text(signature)
         if let rows = observations(steps) { statements.append((MemorySQL.observe, rows + [name])) }
@@ -49,9 +50,9 @@ enum MemoryWriting {
             settings: TenantScope.settings(steps.map(\.before.key.tenantID)),
             statements
         )
-        var written = [Bool](repeating: false, count: steps.count)
+        var written = [Int64?](repeating: nil, count: steps.count)
         for row in results[0].rows {
-            written[try row.int("n") - 1] = true
+            written[try row.int("n") - 1] = try row.int64("node_seq")
         }
         return written
     }

@@ -1,5 +1,6 @@
 import Domain
 import HTTPServer
+import Memory
 import Observability
 import Postgres
 import Store
@@ -22,6 +23,8 @@ struct GatewayApplication: Sendable {
             response = try await route(request, trace: trace)
         } catch let problem as any HTTPErrorConvertible {
             response = problem.response
+        } catch let error as MemoryError {
+            response = MemoryProblem(error).response
         } catch let error as PostgresError {
             response = answer(to: error, trace: trace)
         } catch {

@@ -136,10 +136,16 @@ enum MemoryAnswers {
     }
 
     /// What a session predicts.
-    static func predictions(_ ensemble: PredictionEnsemble, _ state: MemorySessionState, uniqueID: String) -> [UInt8] {
+    /// - Throws: ``MemoryError`` `predictionTooLarge` beyond `bytesMax`.
+    static func predictions(
+        _ ensemble: PredictionEnsemble,
+        _ state: MemorySessionState,
+        uniqueID: String,
+        bytesMax: Int
+    ) throws(MemoryError) -> [UInt8] {
         var writer = JSONWriter(capacity: 512 + 1024 * ensemble.predictions.count)
         writer.beginObject()
-        ensemble.writeMembers(to: &writer)
+        try ensemble.writeMembers(to: &writer, bytesMax: bytesMax)
         writer.member("session_id", state.key.sessionID)
         writer.member("processor_id", state.nodeID)
         writer.member("count", ensemble.predictions.count)
@@ -150,12 +156,17 @@ enum MemoryAnswers {
     }
 
     /// What a session thinks: its short-term memory, how it feels, and what it predicts.
-    static func cognition(_ ensemble: PredictionEnsemble, _ state: MemorySessionState) -> [UInt8] {
+    /// - Throws: ``MemoryError`` `predictionTooLarge` beyond `bytesMax`.
+    static func cognition(
+        _ ensemble: PredictionEnsemble,
+        _ state: MemorySessionState,
+        bytesMax: Int
+    ) throws(MemoryError) -> [UInt8] {
         var writer = JSONWriter(capacity: 1024)
         writer.beginObject()
         writer.key("cognition_data")
         writer.beginObject()
-        ensemble.writeMembers(to: &writer)
+        try ensemble.writeMembers(to: &writer, bytesMax: bytesMax)
         writer.key("emotives")
         writer.beginObject()
         for (name, value) in Emotives.mean(state.memory.emotives).sorted(by: { $0.key < $1.key }) {

@@ -14,18 +14,35 @@ struct MemoryParts {
 
     /// Puts the parts together.
     /// - Throws: When threads or descriptors have run out.
-    init(_ runtime: ServiceRuntime, once: @escaping @Sendable (@escaping Router.Handler) -> Router.Handler) throws {
-        let sessions = MemorySessions(database: runtime.database)
-        let nodes = try MemoryNodes(database: runtime.database)
+    init(
+        _ configuration: GatewayConfiguration,
+        _ runtime: ServiceRuntime,
+        once: @escaping @Sendable (@escaping Router.Handler) -> Router.Handler
+    ) throws {
+        let limits = configuration.memory
+        let metrics = MemoryMetrics(runtime.metrics)
+        let sessions = MemorySessions(database: runtime.database, configuration: limits, metrics: metrics)
+        let nodes = try MemoryNodes(database: runtime.database, configuration: limits, metrics: metrics)
+        let predictions = MemoryPredictions(
+            sessions: sessions,
+            nodes: nodes,
+            configuration: limits,
+            metrics: metrics
+        )
         let events = MemoryEvents(
-            upkeep: MemoryUpkeep(database: runtime.database),
+            upkeep: MemoryUpkeep(database: runtime.database, configuration: limits),
             sessions: sessions,
             readiness: runtime.readiness,
             logger: runtime.logger
         )
         self.sessions = sessions
         table = MemoryRouteTable(
-            sessions: MemoryRoutes(sessions: sessions, nodes: nodes),
+            sessions: MemoryRoutes(
+                sessions: sessions,
+                nodes: nodes,
+                predictions: predictions,
+                answerBytesMax: configuration.memoryAnswerBytesMax
+            ),
             nodes: MemoryNodeRoutes(nodes: nodes),
             sessionless: SessionlessRoutes(sessions: sessions),
             events: events,

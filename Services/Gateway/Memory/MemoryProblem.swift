@@ -26,6 +26,13 @@ struct MemoryProblem: Error, HTTPErrorConvertible {
             response = Problem(status: 400, code: "empty_stm", detail: error.message).response
         case .invalidPattern, .indexFull:
             response = Problem(status: 422, code: "memory_limit", detail: error.message).response
+        case .predictionTooLarge:
+            response = Problem(status: 422, code: "prediction_too_large", detail: error.message).response
+        case .predictionTooSlow:
+            response =
+                Problem(status: 503, code: "prediction_timeout", detail: error.message, retryAfterSeconds: 1).response
+        case .busy:
+            response = Problem(status: 503, code: "memory_busy", detail: error.message, retryAfterSeconds: 1).response
         }
     }
 

@@ -44,7 +44,7 @@ struct MemoryRouteTable: Sendable {
             ("POST", "/sessions/{id}/observe-sequence", sessions.observeSequence),
             ("GET", "/sessions/{id}/stm", sessions.shortTermMemory),
             ("POST", "/sessions/{id}/learn", sessions.learn),
-            ("GET", "/sessions/{id}/predictions", sessions.predictions),
+            ("GET", "/sessions/{id}/predictions", sessions.recall),
             ("POST", "/sessions/{id}/clear-stm", sessions.clear),
             ("POST", "/sessions/{id}/clear-all", sessions.clearAll),
             ("POST", "/sessions/{id}/finalize-training", sessions.finalizeTraining),
@@ -57,7 +57,7 @@ struct MemoryRouteTable: Sendable {
             ("POST", "/observe", withSession(sessions.observe)),
             ("GET", "/stm", withSession(sessions.shortTermMemory)),
             ("POST", "/learn", withSession(sessions.learn)),
-            ("GET", "/predictions", withSession(sessions.predictions)),
+            ("GET", "/predictions", withSession(sessions.recall)),
             ("POST", "/clear-stm", withSession(sessions.clear)),
         ]
     }

@@ -10,6 +10,9 @@ import Store
 struct MemoryRoutes: Sendable {
     let sessions: MemorySessions
     let nodes: MemoryNodes
+    let predictions: MemoryPredictions
+    /// The most bytes of an answer with predictions.
+    let answerBytesMax: Int
 
     // MARK: Sessions
 
@@ -123,11 +126,14 @@ struct MemoryRoutes: Sendable {
     // MARK: Recalling
 
     /// `GET /sessions/{id}/predictions`.
-    func predictions(_ routed: RoutedRequest) async throws -> HTTPResponse {
+    func recall(_ routed: RoutedRequest) async throws -> HTTPResponse {
         let state = try await snapshot(routed).state
         let uniqueID = "pred-" + Identifier.make()
+        let bytesMax = answerBytesMax
         return .json(
-            try await predict(state) { MemoryAnswers.predictions($0, state, uniqueID: uniqueID) }
+            try await predictions.current(of: state) { ensemble throws(MemoryError) in
+                try MemoryAnswers.predictions(ensemble, state, uniqueID: uniqueID, bytesMax: bytesMax)
+            }
         )
     }
 
@@ -139,8 +145,15 @@ struct MemoryRoutes: Sendable {
     /// `GET /sessions/{id}/cognition-data`.
     func cognition(_ routed: RoutedRequest) async throws -> HTTPResponse {
         let state = try await snapshot(routed).state
-        guard state.settings.processPredictions else { return .json(MemoryAnswers.cognition(.empty, state)) }
-        return .json(try await predict(state) { MemoryAnswers.cognition($0, state) })
+        let bytesMax = answerBytesMax
+        guard state.settings.processPredictions else {
+            return .json(try MemoryAnswers.cognition(.empty, state, bytesMax: bytesMax))
+        }
+        return .json(
+            try await predictions.current(of: state) { ensemble throws(MemoryError) in
+                try MemoryAnswers.cognition(ensemble, state, bytesMax: bytesMax)
+            }
+        )
     }
 
     /// `POST /sessions/{id}/finalize-training`: there is nothing to finalise, because numbers about patterns are
@@ -157,18 +170,6 @@ struct MemoryRoutes: Sendable {
             "session_id": .string(state.key.sessionID), "node_id": .string(state.nodeID),
             "message": .string("The statistics of \(count) patterns are up to date"),
         ])
-    }
-
-    private func predict(
-        _ state: MemorySessionState,
-        _ answer: @escaping @Sendable (PredictionEnsemble) -> [UInt8]
-    ) async throws -> [UInt8] {
-        let node = MemoryNodeKey(tenantID: state.key.tenantID, nodeID: state.nodeID)
-        return try await nodes.compute(
-            node,
-            prepare: { $0.query(state: state.memory.events, state.settings) },
-            { answer($0.run()) }
-        )
     }
 
     // MARK: Parts
@@ -202,7 +203,9 @@ struct MemoryRoutes: Sendable {
             record = { answer in request.answered(StoredAnswer(body: render(key, answer))) }
         }
         switch try await sessions.perform(operation, on: key, record: record) {
-        case .done(let answer): return .json(render(key, answer))
+        case .done(let answer):
+            if case .observe = operation { await predictions.observed(key, nodeSeq: answer.nodeSeq) }
+            return .json(render(key, answer))
         case .unknownSession: throw MemoryProblem(unknownSession: key.sessionID)
         case .refused(let error): throw MemoryProblem(error)
         }

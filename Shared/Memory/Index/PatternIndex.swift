@@ -58,7 +58,7 @@ package struct PatternIndex: Sendable {
     /// Sets what a symbol has gained of each feeling; nothing happens to a symbol that no pattern holds.
     package mutating func setAffinity(of symbol: String, _ affinity: [String: Double]) {
         guard let number = numbers[ExactText(symbol)] else { return }
-        snapshot.symbols[Int(number)].affinity = affinity
+        snapshot.setAffinity(of: Int(number), affinity)
     }
 
     /// Adds what was learned to the affinity of each distinct symbol of its events, as learning does.
@@ -67,7 +67,8 @@ package struct PatternIndex: Sendable {
         guard !gain.isEmpty else { return }
         for symbol in Set(learned.events.joined().map(ExactText.init)) {
             guard let number = numbers[symbol] else { continue }
-            snapshot.symbols[Int(number)].affinity.merge(gain, uniquingKeysWith: +)
+            let known = snapshot.symbols[Int(number)].affinity
+            snapshot.setAffinity(of: Int(number), known.merging(gain, uniquingKeysWith: +))
         }
     }
 

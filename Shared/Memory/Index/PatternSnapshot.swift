@@ -21,10 +21,16 @@ struct PatternSnapshot: Sendable {
     private(set) var patternCounts: [UInt32] = []
     /// N: how many patterns there are.
     private(set) var patternTotal = 0
+    /// Bytes of what the symbols hold outside of their array.
+    private var symbolBytes = 0
+    /// Bytes of the segments that are full, but for their feelings.
+    private var fullBytes = 0
 
     /// Adds a symbol that no pattern holds yet.
     mutating func appendSymbol(_ name: String) {
         symbols.append(Symbol(name: name, frequency: 0, affinity: [:]))
+        // A string of more than 15 bytes is allocated with 32 bytes in front.
+        if name.utf8.count > 15 { symbolBytes += name.utf8.count + 32 }
         patternCounts.append(0)
     }
 
@@ -33,6 +39,7 @@ struct PatternSnapshot: Sendable {
     /// - Returns: Its place: the segment's number times ``placesPerSegment``, and its number in the segment.
     mutating func append(_ name: PatternName, words: [UInt32], _ frequency: Int, _ emotives: [String: Double]) -> UInt32
     {
+        if let last = segments.last, last.isFull { fullBytes += last.memoryBytes }
         if segments.last?.isFull ?? true { segments.append(PatternSegment()) }
         let segment = segments.count - 1
         let place = segment * Self.placesPerSegment + segments[segment].count
@@ -63,16 +70,19 @@ struct PatternSnapshot: Sendable {
         )
     }
 
-    /// About how many bytes of memory it takes.
+    /// Gives a symbol its affinity.
+    mutating func setAffinity(of number: Int, _ affinity: [String: Double]) {
+        symbolBytes += Self.bytes(affinity) - Self.bytes(symbols[number].affinity)
+        symbols[number].affinity = affinity
+    }
+
+    private static func bytes(_ affinity: [String: Double]) -> Int {
+        affinity.isEmpty ? 0 : 64 + affinity.capacity * 48
+    }
+
+    /// About how many bytes of memory it takes; fast, because it is asked for after each change.
     var memoryBytes: Int {
-        var bytes = patternCounts.capacity * 4 + symbols.count * MemoryLayout<Symbol>.stride
-        for number in 0..<symbols.count {
-            let length = symbols[number].name.utf8.count
-            // A string of more than 15 bytes is allocated with 32 bytes in front.
-            if length > 15 { bytes += length + 32 }
-            let affinity = symbols[number].affinity
-            if !affinity.isEmpty { bytes += 64 + affinity.capacity * 48 }
-        }
-        return segments.reduce(bytes) { $0 + $1.memoryBytes }
+        patternCounts.capacity * 4 + symbols.count * MemoryLayout<Symbol>.stride + symbolBytes + fullBytes
+            + (segments.last?.memoryBytes ?? 0)
     }
 }

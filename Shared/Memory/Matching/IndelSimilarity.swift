@@ -46,6 +46,12 @@ package struct IndelSimilarity: Sendable {
 
     /// The similarity of the prepared text and another: the parts with a space between any two; 0 to 1.
     package mutating func ratio(joining parts: [String]) -> Double {
+        var meter = WorkMeter(deadline: nil)
+        return ratio(joining: parts, &meter)
+    }
+
+    /// The same; it stops when it is too late, and then what it returns means nothing.
+    mutating func ratio(joining parts: [String], _ meter: inout WorkMeter) -> Double {
         var count = 0
         for word in 0..<width { vector[word] = .max }
         for (place, part) in parts.enumerated() {
@@ -55,6 +61,8 @@ package struct IndelSimilarity: Sendable {
             }
             for scalar in part.unicodeScalars {
                 count += 1
+                meter.spend(width)
+                if meter.isOver { return 0 }
                 step(row: row(of: scalar.value))
             }
         }

@@ -4,7 +4,12 @@ extension StateMatcher {
     mutating func narrowBlocks(_ found: (_ pattern: Int, _ state: Int, _ length: Int) -> Void) {
         open.append((0, patternLength, 0, length))
         while let range = open.popLast() {
+            meter.spend(range.patternHigh - range.patternLow)
             let best = narrowRun(range.patternLow, range.patternHigh, range.stateLow, range.stateHigh)
+            if meter.isOver {
+                open.removeAll()
+                return
+            }
             guard best.length > 0 else { continue }
             found(best.pattern, best.state, best.length)
             if range.patternLow < best.pattern, range.stateLow < best.state {
@@ -62,12 +67,19 @@ extension StateMatcher {
     /// The blocks of a state of any length; in the order in which they are found.
     mutating func wideBlocks(_ found: (_ pattern: Int, _ state: Int, _ length: Int) -> Void) {
         open.append((0, patternLength, 0, length))
+        var meter = meter
+        defer { self.meter = meter }
         while let range = open.popLast() {
             let best = wide.run(
                 patternSlots,
                 range.patternLow..<range.patternHigh,
-                UInt32(range.stateLow)..<UInt32(range.stateHigh)
+                UInt32(range.stateLow)..<UInt32(range.stateHigh),
+                &meter
             )
+            if meter.isOver {
+                open.removeAll()
+                return
+            }
             guard best.length > 0 else { continue }
             found(best.pattern, best.state, best.length)
             if range.patternLow < best.pattern, range.stateLow < best.state {
@@ -112,7 +124,8 @@ struct WideBlocks {
     mutating func run(
         _ pattern: UnsafePointer<UInt32>,
         _ range: Range<Int>,
-        _ state: Range<UInt32>
+        _ state: Range<UInt32>,
+        _ meter: inout WorkMeter
     )
         -> (pattern: Int, state: Int, length: Int)
     {
@@ -121,6 +134,8 @@ struct WideBlocks {
         for place in range {
             let slot = Int(pattern[place])
             let here = slot == 0 ? 0..<0 : offsets[slot]..<offsets[slot + 1]
+            meter.spend(2 * here.count + 2)
+            if meter.isOver { break }
             for entry in here {
                 let position = positions[entry]
                 if position < state.lowerBound { continue }

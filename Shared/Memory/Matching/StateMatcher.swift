@@ -18,6 +18,8 @@ struct StateMatcher: ~Copyable {
     /// For each row the symbol.
     private(set) var symbols: [UInt32] = [PredictionQuery.unknown]
 
+    /// Says when it is too late; then what is found means nothing.
+    var meter: WorkMeter
     /// Bits of one row, in words.
     private let width: Int
     private let alphabet: Int
@@ -49,7 +51,9 @@ struct StateMatcher: ~Copyable {
     /// - Parameters:
     ///   - state: The numbers of its symbols; what is not below `alphabet` matches nothing.
     ///   - alphabet: How many symbols there are.
-    init(state: [UInt32], alphabet: Int) {
+    ///   - meter: Says when it is too late.
+    init(state: [UInt32], alphabet: Int, meter: WorkMeter = WorkMeter(deadline: nil)) {
+        self.meter = meter
         length = state.count
         width = max(1, (state.count + 63) / 64)
         self.alphabet = alphabet
@@ -150,9 +154,13 @@ struct StateMatcher: ~Copyable {
         let masks = masks
         let pattern = UnsafeBufferPointer(start: patternSlots, count: patternLength)
         let length = length
+        var meter = meter
+        defer { self.meter = meter }
         return vector.withUnsafeMutableBufferPointer { vector in
             vector.update(repeating: .max)
             for slot in pattern where slot != 0 {
+                meter.spend(width)
+                if meter.isOver { break }
                 let mask = masks + Int(slot) * width
                 var carry: UInt64 = 0
                 for word in 0..<width {

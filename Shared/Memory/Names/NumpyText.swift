@@ -69,12 +69,13 @@ enum NumpyText {
 
     /// `-1.50e-07`, all with the same number of digits.
     private static func scientific(_ numbers: [Double]) -> [String] {
-        let digits = numbers.map { number in
-            // The smallest numbers have fewer digits than would be printed.
-            let isShort = number.isSubnormal && "\(number)".utf8.count < fractionDigits + "-0.e-300".utf8.count
-            let text = isShort ? "\(number)" : printed("%.*e", fractionDigits, number)
-            return withoutZeros(split(String(split(text, at: "e").0), at: ".").1).utf8.count
-        }.max() ?? 0
+        let digits =
+            numbers.map { number in
+                // The smallest numbers have fewer digits than would be printed.
+                let isShort = number.isSubnormal && "\(number)".utf8.count < fractionDigits + "-0.e-300".utf8.count
+                let text = isShort ? "\(number)" : printed("%.*e", fractionDigits, number)
+                return withoutZeros(split(String(split(text, at: "e").0), at: ".").1).utf8.count
+            }.max() ?? 0
         let parts = numbers.map { split(printed("%#.*e", digits, $0), at: "e") }
         let left = parts.map(\.0.utf8.count).max() ?? 0
         let power = parts.map(\.1.utf8.count).max() ?? 0

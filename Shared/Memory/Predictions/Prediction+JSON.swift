@@ -79,15 +79,34 @@ extension FuturePotential {
 
 extension PredictionEnsemble {
     /// Writes `predictions` and `future_potentials` as members of an object that the caller has begun.
-    package func writeMembers(to writer: inout JSONWriter) {
+    ///
+    /// - Parameters:
+    ///   - writer: Where to.
+    ///   - bytesMax: How long the text may get, in bytes.
+    /// - Throws: ``MemoryError`` `predictionTooLarge` beyond that.
+    package func writeMembers(to writer: inout JSONWriter, bytesMax: Int = .max) throws(MemoryError) {
         writer.key("predictions")
         writer.beginArray()
-        for prediction in predictions { prediction.write(to: &writer) }
+        for prediction in predictions {
+            prediction.write(to: &writer)
+            try Self.check(writer, bytesMax)
+        }
         writer.endArray()
         writer.key("future_potentials")
         writer.beginArray()
-        for future in futurePotentials { future.write(to: &writer) }
+        for future in futurePotentials {
+            future.write(to: &writer)
+            try Self.check(writer, bytesMax)
+        }
         writer.endArray()
+    }
+
+    private static func check(_ writer: borrowing JSONWriter, _ bytesMax: Int) throws(MemoryError) {
+        guard writer.bytes.count > bytesMax else { return }
+        throw MemoryError(
+            .predictionTooLarge,
+            "the predictions are longer than \(bytesMax >> 20) MB: lower max_predictions or raise recall_threshold"
+        )
     }
 }
 

@@ -64,6 +64,19 @@ package struct PredictionEnsemble: Sendable, Equatable {
     /// How many predictions reached the recall threshold: |E|.
     package let keptCount: Int
 
+    /// About how many bytes of memory it takes; the texts of symbols are the node's.
+    package var memoryBytes: Int {
+        func bytes(_ events: [[String]]) -> Int { events.reduce(32) { $0 + 32 + 16 * $1.count } }
+        let futures = futurePotentials.reduce(0) { $0 + 32 + bytes($1.future) }
+        return predictions.reduce(futures) { sum, prediction in
+            let flat = 64 * prediction.emotives.count + 96 * prediction.anomalies.count + 16 * prediction.matches.count
+            let events = [
+                prediction.past, prediction.present, prediction.missing, prediction.extras, prediction.future,
+            ]
+            return sum + 512 + flat + events.reduce(0) { $0 + bytes($1) }
+        }
+    }
+
     /// Nothing predicted.
     package static let empty = PredictionEnsemble(predictions: [], futurePotentials: [], keptCount: 0)
 }

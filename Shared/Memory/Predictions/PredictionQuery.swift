@@ -15,10 +15,47 @@ package struct PredictionQuery: Sendable {
     /// A state without symbols predicts nothing. What sums over an ensemble (Σ_E) counts all kept predictions, also
     /// those beyond `max_predictions`, so that no number of a prediction depends on how many are asked for.
     package func run() -> PredictionEnsemble {
+        // Without limits there is nothing that could be thrown.
+        (try? run(within: .unlimited)) ?? .empty
+    }
+
+    /// The same, within limits.
+    /// - Throws: ``MemoryError`` `predictionTooLarge`, `predictionTooSlow`.
+    package func run(within limits: PredictionLimits) throws(MemoryError) -> PredictionEnsemble {
         guard !numbers.isEmpty, snapshot.patternTotal > 0 else { return .empty }
-        var run = PredictionRun(self)
+        try limits.checkState(symbols: numbers.count)
+        if !configuration.useTokenMatching, limits.deadline != nil { try checkText() }
+        var run = PredictionRun(self, deadline: limits.deadline)
         run.collect()
+        if run.isOutOfTime { throw Self.tooSlow }
         guard !run.kept.isEmpty else { return .empty }
-        return run.ensemble()
+        let ensemble = try run.ensemble(symbolsMax: limits.answerSymbolsMax)
+        if run.isOutOfTime { throw Self.tooSlow }
+        return ensemble
+    }
+
+    private static let tooSlow = MemoryError(
+        .predictionTooSlow,
+        "the predictions were not ready in time: try again later, or with a shorter short-term memory or a filter"
+    )
+
+    /// Comparing by characters takes a table of so many words for each distinct character of the state.
+    private static let textWordsMax = 1 << 22
+
+    private func checkText() throws(MemoryError) {
+        var characters = 0
+        var distinct: Set<UInt32> = []
+        for symbol in state.joined() {
+            characters += 1
+            for scalar in symbol.unicodeScalars {
+                characters += 1
+                distinct.insert(scalar.value)
+            }
+        }
+        guard characters / 64 * (distinct.count + 1) > Self.textWordsMax else { return }
+        throw MemoryError(
+            .predictionTooLarge,
+            "\(characters) characters in short-term memory are too many to compare by (use_token_matching is false)"
+        )
     }
 }

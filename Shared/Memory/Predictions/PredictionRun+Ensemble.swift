@@ -1,17 +1,26 @@
 extension PredictionRun {
     /// Ranks what was kept, and makes predictions of the best.
-    mutating func ensemble() -> PredictionEnsemble {
+    /// - Throws: ``MemoryError`` `predictionTooLarge` when these have more symbols together than they may.
+    mutating func ensemble(symbolsMax: Int) throws(MemoryError) -> PredictionEnsemble {
         let limit = query.configuration.maxPredictions
         sums = EnsembleSums(frequency: Double(frequencySum), strength: strengthSum.value, futures: futures)
         var ranking = TopRanking(limit: limit)
-        for position in kept.indices {
+        for position in kept.indices where !isOutOfTime {
+            matcher.meter.spend(64)
             ranking.offer(rank(kept[position]), kept[position].name, position)
         }
         var best: [Prediction] = []
-        for position in ranking.sorted() { best.append(prediction(kept[position])) }
+        var symbols = 0
+        for position in ranking.sorted() where !isOutOfTime {
+            // Its events, twice; what of them is missing; and what of the state is extra.
+            symbols += 3 * Int(kept[position].length) + query.numbers.count
+            guard symbols <= symbolsMax else { throw Self.tooLarge(symbolsMax) }
+            matcher.meter.spend(32 * (Int(kept[position].length) + query.numbers.count))
+            best.append(prediction(kept[position]))
+        }
         return PredictionEnsemble(
             predictions: best,
-            futurePotentials: futurePotentials(limit: limit),
+            futurePotentials: try futurePotentials(limit: limit, symbolsMax: symbolsMax),
             keptCount: kept.count
         )
     }
@@ -28,12 +37,23 @@ extension PredictionRun {
         }
     }
 
-    private func futurePotentials(limit: Int) -> [FuturePotential] {
+    private static func tooLarge(_ symbolsMax: Int) -> MemoryError {
+        MemoryError(
+            .predictionTooLarge,
+            "the predictions have more than \(symbolsMax) symbols together: lower max_predictions, raise "
+                + "recall_threshold, or learn or clear the short-term memory"
+        )
+    }
+
+    private func futurePotentials(limit: Int, symbolsMax: Int) throws(MemoryError) -> [FuturePotential] {
         var ranking = TopRanking(limit: limit)
         for (number, future) in futures.futures.enumerated() {
             ranking.offer(future.weight.value, future.name, number)
         }
-        return ranking.sorted().map { number in
+        let best = ranking.sorted()
+        let symbols = best.reduce(0) { $0 + futures.futures[$1].range.count }
+        guard symbols <= symbolsMax else { throw Self.tooLarge(symbolsMax) }
+        return best.map { number in
             let future = futures.futures[number]
             let words = query.snapshot.segments[Int(future.segment)].words
             return FuturePotential(
@@ -47,6 +67,7 @@ extension PredictionRun {
 
     /// The numbers of a pattern; `withText` also those that need another look at the present's symbols.
     private mutating func metrics(_ pattern: KeptPattern, withText: Bool) -> PredictionMetrics {
+        if withText { matcher.meter.spend(16 * Int(pattern.presentEnd - pattern.presentStart)) }
         var metrics = PredictionMetrics()
         let matches = Double(pattern.matches)
         let noise = Double(query.numbers.count) - matches
@@ -181,18 +202,19 @@ extension PredictionRun {
 
     /// For each symbol of the state that the pattern does not have, the pattern's symbol that is most like it, if it is
     /// like it enough; of equally like ones the first.
-    private func anomalies(of words: ArraySlice<UInt32>) -> [Anomaly] {
+    private mutating func anomalies(of words: ArraySlice<UInt32>) -> [Anomaly] {
         let threshold = query.configuration.fuzzyTokenThreshold
         guard threshold > 0 else { return [] }
         let symbols = words.map { $0 & PatternSegment.symbolBits }
         let known = Set(symbols)
         var anomalies: [Anomaly] = []
-        for (observed, number) in zip(query.state.joined(), query.numbers) where !known.contains(number) {
+        for (observed, number) in zip(query.state.joined(), query.numbers) where !known.contains(number) && !isOutOfTime
+        {
             var best: Anomaly?
             var text = IndelSimilarity(observed)
             for symbol in symbols {
                 let expected = query.snapshot.symbols[Int(symbol)].name
-                let similarity = text.ratio(joining: [expected])
+                let similarity = text.ratio(joining: [expected], &matcher.meter)
                 guard similarity >= threshold, similarity > best?.similarity ?? 0 else { continue }
                 best = Anomaly(observed: observed, expected: expected, similarity: similarity)
             }

@@ -26,8 +26,11 @@ struct PredictionRun: ~Copyable {
     private let needsMatch: Bool
     private let hasFilters: Bool
 
+    /// Whether it is too late, so that what was found does not count.
+    var isOutOfTime: Bool { matcher.meter.isOver }
+
     /// Makes the tables of a query.
-    init(_ query: PredictionQuery) {
+    init(_ query: PredictionQuery, deadline: ContinuousClock.Instant?) {
         self.query = query
         let configuration = query.configuration
         patternCounts = query.snapshot.patternCounts
@@ -35,7 +38,7 @@ struct PredictionRun: ~Copyable {
         needsMatch = configuration.recallThreshold > 0
         hasFilters = !configuration.filterPipeline.isEmpty
         let alphabet = patternCounts.count
-        matcher = StateMatcher(state: query.numbers, alphabet: alphabet)
+        matcher = StateMatcher(state: query.numbers, alphabet: alphabet, meter: WorkMeter(deadline: deadline))
         bound = RecallBound(threshold: configuration.recallThreshold, stateLength: query.numbers.count)
         seen = .allocate(capacity: alphabet + 1)
         seen.initialize(repeating: 0, count: alphabet + 1)
@@ -51,7 +54,9 @@ struct PredictionRun: ~Copyable {
         kept.reserveCapacity(min(query.snapshot.patternTotal, 1 << 20))
         let overlaps = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: PatternSegment.capacity)
         defer { overlaps.deallocate() }
-        for (number, segment) in query.snapshot.segments.enumerated() {
+        for (number, segment) in query.snapshot.segments.enumerated() where !isOutOfTime {
+            // The words' postings, or the places at least.
+            matcher.meter.spend(segment.count + 16 * matcher.symbols.count)
             segment.words.withUnsafeBufferPointer { words in
                 if needsMatch, let postings = segment.postings {
                     overlaps.update(repeating: 0)
@@ -81,7 +86,8 @@ struct PredictionRun: ~Copyable {
         let range = segment.range(of: local)
         let least =
             usesTokens ? bound.least(patternLength: range.count) : needsMatch ? 1 : 0
-        guard mayShare >= least else { return }
+        guard mayShare >= least, !matcher.meter.isOver else { return }
+        matcher.meter.spend(4 * range.count + 64)
         let pattern = UnsafeBufferPointer(rebasing: words[range])
         matcher.load(pattern)
         let common = matcher.commonSubsequence()
@@ -91,7 +97,7 @@ struct PredictionRun: ~Copyable {
         if usesTokens {
             similarity = bound.similarity(common: common, patternLength: range.count)
         } else {
-            similarity = text.ratio(joining: texts(of: pattern))
+            similarity = text.ratio(joining: texts(of: pattern), &matcher.meter)
             guard similarity >= query.configuration.recallThreshold else { return }
         }
         keep(number, segment, local, words, pattern, similarity)

@@ -74,7 +74,8 @@ enum MemorySQL {
         WHERE s.tenant_id = used.tenant_id AND s.session_id = used.session_id
         """
 
-    /// Moves sessions to their next version; answers with the number of each that still was at the version expected.
+    /// Moves sessions to their next version; answers with the number of each that still was at the version expected,
+    /// and with that of its node's last change.
     ///
     /// The rows are locked in one order, so that gateways that change the same sessions wait for each other in turn.
     static let change: PostgresStatement = """
@@ -99,7 +100,9 @@ enum MemorySQL {
             sweep_at = least(s.sweep_at, now() + i.ttl * interval '1 second')
         FROM locked i
         WHERE s.tenant_id = i.tenant_id AND s.session_id = i.session_id AND s.version = i.version
-        RETURNING i.n
+        RETURNING i.n, (
+            SELECT m.last_seq FROM memory_nodes m WHERE m.tenant_id = s.tenant_id AND m.node_id = s.node_id
+        ) AS node_seq
         """
 
     /// Keeps what was observed.

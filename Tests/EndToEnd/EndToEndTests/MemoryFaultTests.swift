@@ -101,7 +101,9 @@ struct MemoryFaultTests {
             let memory = platform.memory
             let key = unique("key")
             let own = unique("session")
-            let body: JSONValue = ["node_id": .string(unique("node")), "session_id": .string(own), "metadata": ["é": 1]]
+            let body: JSONValue = [
+                "node_id": .string(unique("node")), "session_id": .string(own), "metadata": ["é": 1],
+            ]
             let first = try await memory.post("/sessions", body, key: key)
             #expect(first.status == 200)
             // The row of the answer and that of the session are of one transaction.

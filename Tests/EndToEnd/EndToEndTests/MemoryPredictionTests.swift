@@ -1,3 +1,4 @@
+import HTTPClient
 import JSON
 import TestKit
 import Testing
@@ -34,6 +35,84 @@ struct MemoryPredictionTests {
             for memory in clients { #expect(try await memory.predictions(session).isEmpty) }
             #expect(try await clients[0].pattern(name, node) == nil)
             _ = try await other.terminate()
+        }
+    }
+
+    @Test("A state over its limit, an answer over its limit and a prediction over its time say so; the rest goes on")
+    func limits() async throws {
+        var options = PlatformOptions()
+        options.startsWorker = false
+        options.startsExecutor = false
+        options.gateway["PARLEY_MEMORY_STATE_SYMBOLS_MAX"] = "4"
+        options.gateway["PARLEY_MEMORY_ANSWER_SYMBOLS_MAX"] = "1000"
+        options.gateway["PARLEY_MEMORY_ANSWER_MAX"] = "8KiB"
+        try await withOwnPlatform(options) { platform in
+            let memory = platform.memory
+            let session = try await memory.begin("node")
+            for word in ["a", "b", "c", "d"] { try await memory.observe(session, [word]) }
+            _ = try await memory.learn(session)
+            for word in ["a", "b", "c", "x"] { #expect(try await memory.observe(session, [word]).status == 200) }
+            #expect(try await memory.predictions(session).count == 1, "at the limit")
+            #expect(try await memory.observe(session, ["y"]).status == 200, "an observation is taken all the same")
+            for path in ["predictions", "cognition-data"] {
+                let large = try await memory.http.get("/sessions/\(session)/\(path)")
+                #expect(large.status == 422 && large.code == "prediction_too_large")
+                #expect(large.json["detail"]?.stringValue?.contains("up to 4 symbols") == true)
+            }
+            #expect(try await memory.memory(session).count == 5)
+            #expect(try await memory.post("/sessions/\(session)/clear-stm").status == 200)
+            // Many long symbols: few of them for the limit of symbols, too many bytes for an answer.
+            let long = (0..<4).map { String(repeating: "l\($0)", count: 1500) }
+            try await memory.observe(session, long)
+            _ = try await memory.learn(session)
+            try await memory.observe(session, long)
+            let answer = try await memory.http.get("/sessions/\(session)/predictions")
+            #expect(answer.status == 422 && answer.code == "prediction_too_large")
+            #expect(try await memory.post("/sessions/\(session)/clear-stm").status == 200)
+            try await memory.observe(session, ["a"])
+            #expect(try await memory.predictions(session).count == 1)
+            let metrics = String(decoding: try await platform.client.get("/metrics").body, as: UTF8.self)
+            for name in [
+                "parley_memory_observations_total 12", "parley_memory_patterns_learned_total 2",
+                #"parley_memory_predictions_total{result="computed"}"#, "parley_memory_prediction_seconds_count",
+                "parley_memory_prediction_candidates_total", "parley_memory_batch_size_count",
+                "parley_memory_index_bytes", "parley_memory_index_nodes 1", "parley_memory_index_evictions_total 0",
+                #"parley_memory_predictions_total{result="refused"}"#,
+            ] {
+                #expect(metrics.contains(name), "\(name)")
+            }
+            #expect(!metrics.contains("node\""), "nothing that a client named is in there")
+        }
+    }
+
+    @Test("A prediction that takes too long is a 503 that may be repeated, and observing goes on")
+    func time() async throws {
+        var options = PlatformOptions()
+        options.startsWorker = false
+        options.startsExecutor = false
+        options.gateway["PARLEY_MEMORY_PREDICTION_TIME_MAX"] = "1ms"
+        options.gateway["PARLEY_MEMORY_OBSERVE_PREDICTION_TIME_MAX"] = "1ms"
+        try await withOwnPlatform(options) { platform in
+            let memory = platform.memory
+            let session = try await memory.begin("node")
+            // Fifty patterns of 2,000 symbols that are much alike: far more than a millisecond's work.
+            var random = SeededRandom(seed: 5)
+            for _ in 0..<50 {
+                let observations = (0..<20).map { _ -> JSONValue in
+                    let strings = (0..<100).map { _ in JSONValue.string("s\(random.next() % 30)") }
+                    return ["strings": .array(strings)]
+                }
+                let body: JSONValue = ["observations": .array(observations), "learn_at_end": true]
+                #expect(try await memory.post("/sessions/\(session)/observe-sequence", body).status == 200)
+            }
+            for _ in 0..<20 {
+                let strings = (0..<100).map { _ in "s\(random.next() % 30)" }
+                #expect(try await memory.observe(session, strings).status == 200)
+            }
+            let slow = try await memory.http.get("/sessions/\(session)/predictions")
+            #expect(slow.status == 503 && slow.code == "prediction_timeout")
+            #expect(slow.headers["retry-after"] == "1")
+            #expect(try await memory.memory(session).count == 20)
         }
     }
 

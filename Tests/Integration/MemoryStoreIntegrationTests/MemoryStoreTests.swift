@@ -1,6 +1,7 @@
 import Domain
 import JSON
 import Memory
+import Observability
 import Postgres
 import Store
 import TestKit
@@ -113,7 +114,7 @@ struct MemoryStoreTests {
     func bounds() async throws {
         var configuration = MemoryStoreConfiguration()
         configuration.sessionSymbolsMax = 40
-        configuration.nodeBytesMax = 600
+        configuration.nodeBytesMax = 12_000
         configuration.patternsPerRead = 3
         try await withMemory(gateways: 1, configuration) { gateways in
             let gateway = gateways[0]
@@ -128,6 +129,85 @@ struct MemoryStoreTests {
                 #expect(try await gateway.sessions.snapshot(of: key)?.state.memory.events == [["last"]])
                 #expect(try await gateway.nodes.compute(node, prepare: { $0.patternCount }, { $0 }) == 7)
             }
+        }
+    }
+
+    @Test("A node that needs more memory than it may is refused, until it is cleared")
+    func tooLarge() async throws {
+        var configuration = MemoryStoreConfiguration()
+        configuration.nodeBytesMax = 40_000
+        configuration.patternsPerRead = 50
+        try await withMemory(gateways: 1, configuration) { gateways in
+            let gateway = gateways[0]
+            let node = MemoryNodeKey(tenantID: "default", nodeID: "node")
+            let key = try await gateway.begin(1, node: node.nodeID)[0]
+            var options = SequenceOptions()
+            options.learnsAfterEach = true
+            let sequence = try (0..<600).map {
+                IncomingObservation(try Observation(strings: ["a rather long symbol \($0)", "b"]), uniqueID: "x")
+            }
+            _ = try await gateway.perform(.observe(Array(sequence[..<20]), options), key)
+            #expect(try await gateway.nodes.compute(node, prepare: { $0.patternCount }, { $0 }) == 20)
+            _ = try await gateway.perform(.observe(sequence, options), key)
+            for _ in 0..<2 {
+                let error = await #expect(throws: MemoryError.self) {
+                    try await gateway.nodes.compute(node, prepare: { $0.patternCount }, { $0 })
+                }
+                #expect(error?.code == .indexFull)
+            }
+            _ = try await gateway.perform(.clearAll, key)
+            #expect(try await gateway.nodes.compute(node, prepare: { $0.patternCount }, { $0 }) == 0)
+            _ = try await gateway.perform(.observe(Array(sequence[..<20]), options), key)
+            #expect(try await gateway.nodes.compute(node, prepare: { $0.patternCount }, { $0 }) == 20)
+        }
+    }
+
+    @Test("What a session predicts is computed as it observes, and kept until something changes, here or elsewhere")
+    func kept() async throws {
+        try await withMemory(gateways: 2) { gateways in
+            let registry = MetricsRegistry()
+            let metrics = MemoryMetrics(registry)
+            let predictions = gateways.map { gateway in
+                MemoryPredictions(sessions: gateway.sessions, nodes: gateway.nodes, metrics: metrics)
+            }
+            func count(_ result: String) -> Int {
+                let start = "parley_memory_predictions_total{result=\"\(result)\"} "
+                let line = registry.render().split(separator: "\n").first { $0.hasPrefix(start) }
+                return line.flatMap { Int($0.dropFirst(start.count)) } ?? 0
+            }
+            func ask(_ number: Int, _ key: MemorySessionKey) async throws -> [[[String]]] {
+                let state = try #require(try await gateways[number].sessions.snapshot(of: key)).state
+                return try await predictions[number].current(of: state) { $0.predictions.map(\.future) }
+            }
+            let key = try await gateways[0].begin(1, node: "node")[0]
+            let other = try await gateways[1].begin(1, node: "node")[0]
+            let first = try await gateways[0].observe(["a"], key)
+            #expect(first.nodeSeq == 0)
+            await predictions[0].observed(key, nodeSeq: first.nodeSeq)
+            _ = try await gateways[0].observe(["b"], key)
+            _ = try await gateways[0].learn(key)
+            let second = try await gateways[0].observe(["a"], key)
+            #expect(second.nodeSeq == 1 && count("computed") == 0)
+            await predictions[0].observed(key, nodeSeq: second.nodeSeq)
+            #expect(count("computed") == 1)
+            #expect(try await ask(0, key) == [[["b"]]])
+            #expect(count("computed") == 1 && count("kept") == 1)
+            // The other process computes the same; then the node learns more by it, and what was kept counts no more.
+            #expect(try await ask(1, key) == [[["b"]]])
+            #expect(count("computed") == 2)
+            _ = try await gateways[1].observe(["a", "x"], other)
+            _ = try await gateways[1].observe(["c"], other)
+            _ = try await gateways[1].learn(other)
+            #expect(Set(try await ask(0, key)) == [[["b"]], [["c"]]])
+            #expect(count("computed") == 3)
+            // And so it is with the session itself, and with its settings.
+            _ = try await gateways[1].observe(["b"], key)
+            #expect(try await ask(0, key).first == [])
+            _ = try await gateways[1].perform(.configure(["process_predictions": false]), key)
+            let computed = count("computed")
+            let third = try await gateways[0].observe(["z"], key)
+            await predictions[0].observed(key, nodeSeq: third.nodeSeq)
+            #expect(count("computed") == computed, "who does not want predictions gets none computed")
         }
     }
 

@@ -1,0 +1,66 @@
+import Glibc
+import Memory
+import Synchronization
+import Testing
+
+@testable import MemoryStore
+
+/// The threads that compute, and how much may wait for them.
+@Suite(.timeLimit(.minutes(1)))
+struct ComputeThreadsTests {
+    /// Holds a thread until it is opened.
+    private final class Gate: Sendable {
+        private let isOpen = Mutex(false)
+        let entered = Atomic(0)
+
+        func open() { isOpen.withLock { $0 = true } }
+
+        func pass() {
+            entered.add(1, ordering: .relaxed)
+            while !isOpen.withLock({ $0 }) { sched_yield() }
+        }
+    }
+
+    @Test func asMuchWaitsAsMayAndNoMore() async throws {
+        let threads = try ComputeThreads(count: 2, waitingMax: 4)
+        defer { threads.stop() }
+        let gate = Gate()
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<2 {
+                group.addTask {
+                    try await threads.run {
+                        gate.pass()
+                        return number
+                    }
+                }
+            }
+            while gate.entered.load(ordering: .relaxed) < 2 { await Task.yield() }
+            for number in 2..<4 { group.addTask { try await threads.run { number } } }
+            while threads.waitingCount < 2 { await Task.yield() }
+            // Half of the places are for what somebody waits for.
+            await #expect(throws: MemoryError.self) { try await threads.run(isUrgent: false) { 0 } }
+            for number in 4..<6 { group.addTask { try await threads.run { number } } }
+            while threads.waitingCount < 4 { await Task.yield() }
+            let error = await #expect(throws: MemoryError.self) { try await threads.run { 0 } }
+            #expect(error?.code == .busy && error?.isRetriable == true)
+            gate.open()
+            let numbers = try await group.reduce(into: Set<Int>()) { $0.insert($1) }
+            #expect(numbers == Set(0..<6))
+        }
+        #expect(try await threads.run { 7 } == 7, "the threads go on")
+    }
+
+    @Test func aLongOneHoldsUpNobodyWhileAnotherThreadIsFree() async throws {
+        let threads = try ComputeThreads(count: 2, waitingMax: 100)
+        defer { threads.stop() }
+        let gate = Gate()
+        async let long: Int = threads.run {
+            gate.pass()
+            return 1
+        }
+        while gate.entered.load(ordering: .relaxed) < 1 { await Task.yield() }
+        for number in 0..<50 { #expect(try await threads.run { number } == number) }
+        gate.open()
+        #expect(try await long == 1)
+    }
+}
