@@ -23,27 +23,10 @@ struct WorkerParts {
         let store = configuration.service.store
         let turns = TurnStore(database: runtime.database, configuration: store, owner: runtime.owner)
         let messages = MessageStore(database: runtime.database, configuration: store, mayRepeat: true)
-        let metrics = WorkerMetrics(runtime.metrics)
         let slots = TurnSlots(count: configuration.turnsMax)
         let tools = try configuration.tools.offered()
-        let runs = ToolRunStore(database: runtime.database, configuration: store, owner: runtime.owner)
-        let runner = TurnRunner(
-            turns: turns,
-            contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
-            personas: PersonaStore(database: runtime.database),
-            tools: tools,
-            policy: try configuration.policy.engine(for: runtime),
-            budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
-            model: try Self.model(configuration, runtime),
-            profile: configuration.model,
-            producer: runtime.producer,
-            publisher: runtime.publisher,
-            metrics: metrics,
-            logger: runtime.logger,
-            toolRoundsMax: configuration.toolRoundsMax,
-            attemptsMax: configuration.attemptsMax,
-            deadline: configuration.turnDeadline
-        )
+        let runs = runtime.toolRuns()
+        let runner = try Self.runner(configuration, runtime, turns, tools)
         let scheduler = TurnScheduler(
             runner: runner,
             slots: slots,
@@ -58,6 +41,7 @@ struct WorkerParts {
             scheduler: scheduler,
             producer: runtime.producer
         )
+        let results = try Self.results(configuration, runtime, answers)
         services = [
             LoopService("turn-store", run: turns.run, shutdown: turns.close),
             LoopService("message-store", run: messages.run, shutdown: messages.close),
@@ -82,18 +66,58 @@ struct WorkerParts {
                 patience: store.republishAfter + configuration.toolGrace,
                 logger: runtime.logger
             ),
-            try Self.results(configuration, runtime, answers),
-            Self.intake(try Self.inbound(configuration, runtime, turns, messages, slots, scheduler), slots, scheduler),
+            results,
+            Self.intake(
+                try Self.inbound(configuration, runtime, turns, messages, slots, scheduler),
+                results,
+                slots,
+                scheduler
+            ),
         ]
     }
 
+    private static func runner(
+        _ configuration: WorkerConfiguration,
+        _ runtime: ServiceRuntime,
+        _ turns: TurnStore,
+        _ tools: ToolRegistry
+    ) throws -> TurnRunner {
+        TurnRunner(
+            turns: turns,
+            contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
+            personas: PersonaStore(database: runtime.database),
+            tools: tools,
+            policy: try configuration.policy.engine(for: runtime),
+            budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
+            model: try model(configuration, runtime),
+            profile: configuration.model,
+            producer: runtime.producer,
+            publisher: runtime.publisher,
+            metrics: WorkerMetrics(runtime.metrics),
+            logger: runtime.logger,
+            toolRoundsMax: configuration.toolRoundsMax,
+            attemptsMax: configuration.attemptsMax,
+            deadline: configuration.turnDeadline
+        )
+    }
+
+    /// How long handlers of records may go on after a stop: they wait for the database, not for turns.
+    private static let intakeDrainTimeout = Duration.seconds(4)
+
     /// The consumer of messages, whose stop is the stop of the worker as a whole: it is the first part to be stopped.
     ///
-    /// Handlers that wait for a slot would hold the stop up for as long as the turns take that have them.
-    private static func intake(_ inbound: LoopService, _ slots: TurnSlots, _ scheduler: TurnScheduler) -> LoopService {
+    /// Handlers that wait for a slot would hold the stop up for as long as the turns take that have them; and the two
+    /// consumers end side by side, as each may have to wait for a database that does not answer.
+    private static func intake(
+        _ inbound: LoopService,
+        _ results: LoopService,
+        _ slots: TurnSlots,
+        _ scheduler: TurnScheduler
+    ) -> LoopService {
         LoopService(inbound.name, run: inbound.run) {
             scheduler.stopFollowing()
             await inbound.shutdown()
+            await results.shutdown()
             slots.close()
         }
     }
@@ -131,7 +155,8 @@ struct WorkerParts {
         let consumer = try runtime.consumer(
             group: configuration.group,
             topics: [.inbound],
-            concurrency: configuration.turnsMax
+            concurrency: configuration.turnsMax,
+            drainTimeout: intakeDrainTimeout
         )
         return .consuming("inbound", consumer, after: runtime.readiness, handler: handler.handle)
     }
@@ -144,7 +169,8 @@ struct WorkerParts {
         let consumer = try runtime.consumer(
             group: configuration.group,
             topics: [.toolResults],
-            concurrency: configuration.turnsMax
+            concurrency: configuration.turnsMax,
+            drainTimeout: intakeDrainTimeout
         )
         return .consuming("tool-results", consumer, after: runtime.readiness, handler: handler.handle)
     }

@@ -23,7 +23,7 @@ struct GatewayParts {
     init(_ configuration: GatewayConfiguration, _ runtime: ServiceRuntime) throws {
         let store = configuration.service.store
         let messages = MessageStore(database: runtime.database, configuration: store, mayRepeat: false)
-        let runs = ToolRunStore(database: runtime.database, configuration: store, owner: runtime.owner)
+        let runs = runtime.toolRuns()
         let hub = StreamHub(limits: configuration.streams)
         let metrics = GatewayMetrics(runtime.metrics, hub: hub)
         let registry = try configuration.tools.offered()

@@ -16,6 +16,12 @@ extension ExecutorConfiguration {
             in: 1...10_000,
             help: "tools that run at once; a full executor pauses its partitions"
         )
+        drainTimeout = environment.duration(
+            "PARLEY_EXECUTOR_DRAIN",
+            default: .seconds(15),
+            in: .zero ... .seconds(16),
+            help: "how long running tools may go on when the executor stops; then another runs what may be run again"
+        )
         tools = ToolSettings(environment: &environment, runsTools: true)
         policy = PolicySettings(environment: &environment)
     }

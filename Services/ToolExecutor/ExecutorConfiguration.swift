@@ -11,6 +11,11 @@ struct ExecutorConfiguration: Sendable {
     ///
     /// Default 64.
     var runsMax: Int
+    /// How long tools that run may go on after a stop was asked for; then they are cut off.
+    ///
+    /// One that is idempotent is run again by another executor, the answer of any other is `interrupted`.
+    /// Default 15 s: well within the deadline of the shutdown as a whole.
+    var drainTimeout: Duration
     /// The tools.
     var tools: ToolSettings
     /// Where policies are decided.

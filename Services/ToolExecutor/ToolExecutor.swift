@@ -27,11 +27,7 @@ enum ToolExecutor {
         _ configuration: ExecutorConfiguration,
         _ runtime: ServiceRuntime
     ) throws -> [any Service] {
-        let runs = ToolRunStore(
-            database: runtime.database,
-            configuration: configuration.service.store,
-            owner: runtime.owner
-        )
+        let runs = runtime.toolRuns()
         let sessions = MemorySessions(database: runtime.database)
         let nodes = try MemoryNodes(database: runtime.database)
         let handler = ToolRequestHandler(
@@ -49,7 +45,8 @@ enum ToolExecutor {
         let consumer = try runtime.consumer(
             group: configuration.group,
             topics: [.toolRequests],
-            concurrency: configuration.runsMax
+            concurrency: configuration.runsMax,
+            drainTimeout: configuration.drainTimeout
         )
         let operations = OperationsRoutes(runtime: runtime)
         return [

@@ -46,7 +46,11 @@ struct ToolRequestHandler: Sendable {
             payload: result.serialized(),
             traceparent: incoming.traceparent
         )
-        let counts = try await runs.finish(request, tenantID: incoming.tenantID, result: result, event: event)
+        let (runs, tenantID, ended) = (runs, incoming.tenantID, result)
+        // unstructured: a run that a stop cut off is recorded although its task is cancelled; the store ends after this
+        // part, and what it then cannot do it refuses.
+        let end = Task { try await runs.finish(request, tenantID: tenantID, result: ended, event: event) }
+        let counts = try await end.value
         metrics.ran(tool: request.toolName, status: result.status, after: elapsed)
         if counts { publisher.enqueue([event]) }
     }
@@ -93,10 +97,17 @@ struct ToolRequestHandler: Sendable {
                 return failure(request, .interrupted, reason)
             }
         }
-        return await run(definition, request, tenantID: tenantID)
+        return try await run(definition, request, tenantID: tenantID)
     }
 
-    private func run(_ definition: ToolDefinition, _ request: ToolRequest, tenantID: String) async -> ToolResult {
+    /// Runs the tool.
+    ///
+    /// - Throws: `CancellationError` when a stop cut off a run that may be repeated: another executor does.
+    private func run(
+        _ definition: ToolDefinition,
+        _ request: ToolRequest,
+        tenantID: String
+    ) async throws -> ToolResult {
         let context = ToolContext(
             tenantId: tenantID,
             sessionId: request.sessionID,
@@ -109,6 +120,10 @@ struct ToolRequestHandler: Sendable {
                 try await registry.run(request.toolName, request.arguments, context: context)
             }
             return ToolResult(to: request, status: .success, payload: payload)
+        } catch  where Task.isCancelled {
+            if definition.idempotent { throw CancellationError() }
+            let reason = "The executor was stopped in the middle of the run: it may have had its effect."
+            return failure(request, .interrupted, reason)
         } catch is TimeoutError {
             return failure(request, .timeout, "The tool took longer than \(definition.timeout).")
         } catch let error as ToolError {

@@ -19,8 +19,7 @@ struct ShareStateMachine: Sendable {
         granted.subtracting(reading).filter { $0 < partitionCount }.sorted()
     }
 
-    /// A partition is read from now on.
-    /// - Parameter offset: What was committed; nil when nothing was and it is read from its beginning.
+    /// A partition is read from now on, from what was committed; nil: from its beginning, as nothing was.
     mutating func began(_ partition: Int32, at offset: Int64?) {
         reading.insert(partition)
         unverified[partition] = offset

@@ -3,11 +3,11 @@ package import Observability
 
 /// How a group of services ended; the raw value is the process's exit code.
 package enum ExitReason: Int32, Sendable {
-    /// A stop was requested, and everything ended in time.
+    /// A stop was requested, and everything ended in time, if need be because it was cancelled.
     case clean = 0
     /// A service failed, or ended although nobody asked it to.
     case serviceFailed = 1
-    /// Something did not end within the deadline and was cancelled.
+    /// Something did not end even when it was cancelled.
     case deadlineExceeded = 2
     /// A second signal came while stopping (128 + SIGINT, as shells count).
     case interrupted = 130
@@ -23,12 +23,12 @@ package struct ServiceGroup: Sendable {
     package struct Configuration: Sendable {
         /// How long an orderly stop may take.
         ///
-        /// Default 25 s: orchestrators kill after 30.
-        package var shutdownDeadline: Duration = .seconds(25)
+        /// Default 20 s: with ``cancellationGrace`` a process ends within 25 s, and orchestrators kill after 30.
+        package var shutdownDeadline: Duration = .seconds(20)
         /// How long what was cancelled may take to notice.
         ///
-        /// Default 2 s.
-        package var cancellationGrace: Duration = .seconds(2)
+        /// Default 4 s.
+        package var cancellationGrace: Duration = .seconds(4)
 
         /// The defaults.
         package init() {}

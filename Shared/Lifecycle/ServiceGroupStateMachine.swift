@@ -84,14 +84,15 @@ struct ServiceGroupStateMachine: Sendable {
     /// The time for an orderly stop is over.
     mutating func deadlineReached() -> Action {
         guard case .stopping = state else { return .none }
-        return cancel(.deadlineExceeded)
+        // What has not come to its end by then is for others to take over: no failure, as long as it ends.
+        return cancel(status)
     }
 
     /// The time after cancellation is over.
     mutating func graceOver() -> Action {
         guard case .cancelling = state else { return .none }
         state = .finished
-        return .forceExit(status)
+        return .forceExit(status == .clean ? .deadlineExceeded : status)
     }
 
     private mutating func beginStopping() -> Action {

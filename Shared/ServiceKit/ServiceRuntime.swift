@@ -103,11 +103,24 @@ package final class ServiceRuntime: Sendable {
 
     /// A consumer of the platform's topics, in the group of a role.
     ///
+    /// - Parameters:
+    ///   - group: The group.
+    ///   - topics: What it reads.
+    ///   - concurrency: How many records of a topic are handled at once.
+    ///   - drainTimeout: How long handlers that run may go on after a stop.
+    /// - Returns: The consumer.
     /// - Throws: `BusError`.
-    package func consumer(group: String, topics: [Topic], concurrency: Int) throws -> BusConsumer {
+    package func consumer(
+        group: String,
+        topics: [Topic],
+        concurrency: Int,
+        drainTimeout: Duration
+    ) throws -> BusConsumer {
         let keeper = self.topics
+        var bus = settings.bus
+        bus.drainTimeout = drainTimeout
         let consumer = try BusConsumer(
-            configuration: settings.bus,
+            configuration: bus,
             group: group,
             topics: topics.map(\.rawValue),
             logger: logger,
@@ -134,6 +147,16 @@ package final class ServiceRuntime: Sendable {
             members[group] = member
             return member
         }
+    }
+
+    /// The runs of tools, as this process sees them; it is a service to be run.
+    package func toolRuns() -> ToolRunStore {
+        ToolRunStore(
+            database: database,
+            configuration: settings.store,
+            owner: owner,
+            ownersAreMembers: settings.sharing == .leases
+        )
     }
 
     /// Whether there are consumers, and whether each has had its part of the partitions.

@@ -25,6 +25,7 @@ package final class ToolRunStore: Sendable {
 
     private let database: PostgresClient
     private let owner: String
+    private let ownersAreMembers: Bool
     private let configuration: StoreConfiguration
     private let finishes: GroupCommit<Finish, Bool>
 
@@ -33,15 +34,23 @@ package final class ToolRunStore: Sendable {
     ///   - database: The pool.
     ///   - configuration: Deadlines and limits.
     ///   - owner: Names this executor; a new one for each process.
-    package init(database: PostgresClient, configuration: StoreConfiguration, owner: String) {
+    ///   - ownersAreMembers: Whether every executor that lives is a member of a group in ``GroupStore`` by that name:
+    ///     the runs of one that is none are known to be lost before their time is over.
+    package init(
+        database: PostgresClient,
+        configuration: StoreConfiguration,
+        owner: String,
+        ownersAreMembers: Bool = false
+    ) {
         self.database = database
         self.owner = owner
+        self.ownersAreMembers = ownersAreMembers
         self.configuration = configuration
         finishes = GroupCommit(
             configuration: configuration.commits(concurrency: 2)
         ) { finishes in
             do {
-                return try await Self.write(finishes, to: database, owner: owner, configuration)
+                return try await Self.write(finishes, to: database, owner, ownersAreMembers, configuration)
             } catch {
                 return finishes.map { _ in .failure(error) }
             }
@@ -68,7 +77,7 @@ package final class ToolRunStore: Sendable {
                         .int(timeout.milliseconds),
                     ]
                 ),
-                (ToolRunSQL.state, [.text(tenantID), .text(request.eventID)]),
+                (ToolRunSQL.state, [.text(tenantID), .text(request.eventID), .bool(ownersAreMembers)]),
             ]
         )
         if !results[0].rows.isEmpty { return .granted }
@@ -160,7 +169,8 @@ package final class ToolRunStore: Sendable {
     private static func write(
         _ finishes: [Finish],
         to database: PostgresClient,
-        owner: String,
+        _ owner: String,
+        _ ownersAreMembers: Bool,
         _ configuration: StoreConfiguration
     ) async throws -> [Result<Bool, any Error>] {
         let tenants = PostgresParameter.textArray(finishes.map(\.tenantID))
@@ -178,7 +188,7 @@ package final class ToolRunStore: Sendable {
                         .textArray(finishes.map(\.result.payload.string)), .textArray(finishes.map(\.result.error)),
                         .textArray(finishes.map { String(decoding: $0.event.payload, as: UTF8.self) }),
                         .textArray(finishes.map(\.event.traceparent)), .text(owner),
-                        .int(configuration.publishAfter.milliseconds),
+                        .int(configuration.publishAfter.milliseconds), .bool(ownersAreMembers),
                     ]
                 ),
                 (

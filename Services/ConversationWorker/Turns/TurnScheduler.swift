@@ -1,5 +1,6 @@
 import Lifecycle
 import Observability
+import ServiceKit
 import Store
 import Synchronization
 
@@ -14,10 +15,15 @@ final class TurnScheduler: Service {
         var running: [TurnKey: Running] = [:]
         /// Launched and not over, also between two turns of a session.
         var workCount = 0
-        var isClosing = false
+        /// Since when no turn is begun, if so.
+        var closingSince: ContinuousClock.Instant?
+        var isClosing: Bool { closingSince != nil }
         /// Claimed, and left to another worker.
         var left: [ClaimedTurn] = []
     }
+
+    /// How long the handing over may take; then the leases run out by themselves.
+    private static let handOverTimeout = Duration.seconds(2)
 
     let name = "turns"
     private let runner: TurnRunner
@@ -31,7 +37,7 @@ final class TurnScheduler: Service {
     /// - Parameters:
     ///   - runner: Runs a turn.
     ///   - slots: Each turn that is launched holds one.
-    ///   - drainTimeout: How long turns may go on after the shutdown; what runs longer is left to another worker.
+    ///   - drainTimeout: How long turns may go on after ``stopFollowing()``; what runs longer is left to others.
     init(runner: TurnRunner, slots: TurnSlots, drainTimeout: Duration) {
         self.runner = runner
         self.slots = slots
@@ -75,7 +81,7 @@ final class TurnScheduler: Service {
                     self.state.withLock { $0.workCount -= 1 }
                 }
             }
-            let deadline = ContinuousClock.now + drainTimeout
+            let deadline = state.withLock { $0.closingSince ?? .now } + drainTimeout
             while state.withLock(\.workCount) > 0, .now < deadline, !Task.isCancelled {
                 try? await Task.sleep(for: .milliseconds(20))
             }
@@ -86,7 +92,7 @@ final class TurnScheduler: Service {
 
     /// From now on no turn is begun: other workers have room for it.
     func stopFollowing() {
-        state.withLock { $0.isClosing = true }
+        state.withLock { $0.closingSince = $0.closingSince ?? .now }
     }
 
     /// Takes up no further turn; those that run come to their end.
@@ -105,7 +111,8 @@ final class TurnScheduler: Service {
         let left = state.withLock(\.left)
         if left.isEmpty { return }
         do {
-            let released = try await runner.turns.release(left)
+            let turns = runner.turns
+            let released = try await withTimeout(Self.handOverTimeout) { try await turns.release(left) }
             runner.logger.info("turns are left to other workers", [.count: .integer(released.count)])
         } catch {
             runner.logger.warning("turns are left until their leases run out", [.error: .error(error)])

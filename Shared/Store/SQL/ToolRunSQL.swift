@@ -11,14 +11,19 @@ enum ToolRunSQL {
         """
 
     /// How a run that was taken before stands.
+    ///
+    /// $3 whether an owner that is no living member of a group is lost.
     static let state: PostgresStatement = """
-        SELECT status, status = 'running' AND lease_until < now() AS is_lost
-        FROM tool_runs WHERE tenant_id = $1 AND event_id = $2
+        SELECT status, status = 'running' AND (lease_until < now() OR ($3::boolean AND NOT EXISTS (
+            SELECT FROM group_members m WHERE m.member = r.owner AND m.alive_until > now()
+        ))) AS is_lost
+        FROM tool_runs r WHERE tenant_id = $1 AND event_id = $2
         """
 
     /// Records ends; one that was recorded before, or a run that somebody else holds, gives no row.
     ///
-    /// $12 owner, $13 milliseconds that the service itself has to publish the result.
+    /// $12 owner, $13 milliseconds that the service itself has to publish the result, $14 whether an
+    /// owner that is no living member of a group is lost.
     static let finish: PostgresStatement = """
         WITH input AS (
             SELECT DISTINCT ON (tenant_id, event_id) * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[],
@@ -36,7 +41,8 @@ enum ToolRunSQL {
             ON CONFLICT (tenant_id, event_id) DO UPDATE
                 SET status = excluded.status, payload = excluded.payload, error = excluded.error,
                     finished_at = excluded.finished_at, owner = excluded.owner, lease_until = NULL
-                WHERE r.status = 'running' AND (r.owner = $12 OR r.lease_until < now())
+                WHERE r.status = 'running' AND (r.owner = $12 OR r.lease_until < now() OR ($14::boolean
+                    AND NOT EXISTS (SELECT FROM group_members m WHERE m.member = r.owner AND m.alive_until > now())))
             RETURNING r.tenant_id, r.event_id
         ), queued AS (
             INSERT INTO outbox (tenant_id, topic, event_id, session_id, payload, traceparent, goes_when, publish_at)

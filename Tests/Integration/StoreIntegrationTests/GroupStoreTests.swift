@@ -1,3 +1,5 @@
+import Domain
+import JSON
 import Store
 import TestKit
 import Testing
@@ -62,6 +64,55 @@ struct GroupStoreTests {
             // It was not lost after all: it learns that nothing is its own any more.
             #expect(try await renew(lost) == GroupShare(partitions: [], quota: 4))
         }
+    }
+
+    @Test("A tool's run is interrupted as soon as its executor is no living member, and not while it is one")
+    func runsOfLostMembers() async throws {
+        try await withStores { stores in
+            let request = ToolRequest(
+                eventID: "run-1",
+                sessionID: "s",
+                toolName: "pay",
+                arguments: [:]
+            )
+            let first = runs("first", stores)
+            let second = runs("second", stores)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await second.run() }
+                let alive = member("first", stores)
+                _ = try await renew(alive)
+                let minute = Duration.seconds(60)
+                #expect(try await first.begin(request, tenantID: "default", timeout: minute) == .granted)
+                #expect(try await second.begin(request, tenantID: "default", timeout: minute) == .running)
+                let interrupted = ToolResult(to: request, status: .interrupted, payload: [:])
+                let event = OutboxEvent(
+                    tenantID: "default",
+                    topic: .toolResults,
+                    eventID: "run-1",
+                    sessionID: "s",
+                    payload: interrupted.serialized()
+                )
+                #expect(
+                    try await !second.finish(request, tenantID: "default", result: interrupted, event: event),
+                    "it is not the second one's to end"
+                )
+                try await alive.leave()
+                #expect(try await second.begin(request, tenantID: "default", timeout: minute) == .interrupted)
+                #expect(try await second.finish(request, tenantID: "default", result: interrupted, event: event))
+                #expect(try await first.begin(request, tenantID: "default", timeout: minute) == .finished)
+                second.close()
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    private func runs(_ owner: String, _ stores: Stores) -> ToolRunStore {
+        ToolRunStore(
+            database: stores.database,
+            configuration: StoreConfiguration(),
+            owner: owner,
+            ownersAreMembers: true
+        )
     }
 
     @Test("Members that come at the same moment never have the same partition")
