@@ -83,8 +83,8 @@ let sharedModules: [Target] = [
     shared(
         "ServiceKit",
         [
-            "Caching", "Configuration", "Domain", "EventBus", "EventLoop", "HTTPClient", "HTTPServer", "JSON",
-            "Lifecycle", "Observability", "Policy", "Postgres", "Redis", "Resilience", "Store", "Tools",
+            "CSystem", "Caching", "Configuration", "Domain", "EventBus", "EventLoop", "HTTPClient", "HTTPServer",
+            "JSON", "Lifecycle", "Observability", "Policy", "Postgres", "Redis", "Resilience", "Store", "Tools",
         ]
     ),
     shared("TestKit", ["HTTPServer", "HTTPClient", "JSON"]),
@@ -107,7 +107,7 @@ let services: [Target] = [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer",
             "HTTPClient",
             "EventBus", "Postgres", "Redis", "Resilience", "Domain", "ServiceKit", "Store", "Budget", "Policy",
-            "Models", "Tools",
+            "Models", "Tools", "Caching",
         ]
     ),
     service(

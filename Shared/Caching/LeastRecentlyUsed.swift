@@ -35,6 +35,9 @@ package struct LeastRecentlyUsed<Key: Hashable, Value> {
     /// The key that was used longest ago.
     package var oldestKey: Key? { oldest.map { nodes[$0].key } }
 
+    /// The value that was used longest ago; looking at it is no use of it.
+    package var oldestValue: Value? { oldest.map { nodes[$0].value } }
+
     /// The value of a key, which counts as used.
     package mutating func use(_ key: Key) -> Value? {
         guard let position = positions[key] else { return nil }

@@ -30,6 +30,13 @@ package final class CachingPolicyEngine: PolicyEngine {
     private struct State {
         var entries: LeastRecentlyUsed<[UInt8], Entry>
         var generation = 0
+
+        /// Lets go what holds no longer: most questions name a turn and are never asked again.
+        mutating func forget(olderThan age: Duration) {
+            while let oldest = entries.oldestValue, oldest.age <= age, let key = entries.oldestKey {
+                entries.remove(key)
+            }
+        }
     }
 
     private struct Entry {
@@ -71,6 +78,9 @@ package final class CachingPolicyEngine: PolicyEngine {
         misses = lookups.labels("miss")
     }
 
+    /// How many answers are kept.
+    package var count: Int { state.withLock { $0.entries.count } }
+
     /// Gives the remembered answer, or asks.
     package func decide(_ input: PolicyInput) async throws -> PolicyDecision {
         let key = input.json.serialized(.sortedKeys)
@@ -94,7 +104,9 @@ package final class CachingPolicyEngine: PolicyEngine {
             // Its age counts from the question: the policies may have changed while it was answered.
             let entry = Entry(decision: decision, age: now)
             state.withLock { state in
-                if state.generation == generation { state.entries.set(key, entry) }
+                guard state.generation == generation else { return }
+                state.entries.set(key, entry)
+                state.forget(olderThan: now - configuration.timeToLive)
             }
         }
         return decision

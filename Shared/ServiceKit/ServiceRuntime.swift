@@ -179,6 +179,7 @@ package final class ServiceRuntime: Sendable {
             StartupCheck(runtime: self),
             LoopService("outbox-relay", after: readiness, relay),
             LoopService("retention", after: readiness, sweeper),
+            MemoryTrimmer(),
         ]
         let groups = members.withLock { Array($0.values) }
         return shared + groups.map { LoopService($0.name, after: readiness, $0) } + own

@@ -1,3 +1,4 @@
+import Caching
 import Domain
 import JSON
 import Models
@@ -11,11 +12,6 @@ import Synchronization
 /// A remembered history carries the seq of the last turn in it, and a claimed turn names the turn before it. Only when
 /// the two are the same is the memory used, so a stale one can do no harm, whichever worker wrote it.
 final class ContextSource: Sendable {
-    private struct Entry {
-        let lastTurnSeq: Int64
-        let messages: [HistoryMessage]
-    }
-
     private struct Key: Hashable {
         let tenantID: String
         let sessionID: String
@@ -25,8 +21,7 @@ final class ContextSource: Sendable {
     private let redis: RedisClient?
     private let tokensMax: Int
     private let messagesMax: Int
-    private let entriesMax: Int
-    private let entries = Mutex<[Key: Entry]>([:])
+    private let remembered: Mutex<RecentContexts<Key>>
 
     /// Makes a source.
     /// - Parameters:
@@ -34,13 +29,12 @@ final class ContextSource: Sendable {
     ///   - redis: The cache that workers share.
     ///   - tokensMax: How many tokens of history a model gets, by estimate; the oldest messages go first.
     ///   - messagesMax: How many messages of history a model gets.
-    ///   - entriesMax: How many sessions are remembered here.
-    init(turns: TurnStore, redis: RedisClient?, tokensMax: Int, messagesMax: Int = 200, entriesMax: Int = 2000) {
+    init(turns: TurnStore, redis: RedisClient?, tokensMax: Int, messagesMax: Int = 200) {
         self.turns = turns
         self.redis = redis
         self.tokensMax = tokensMax
         self.messagesMax = messagesMax
-        self.entriesMax = entriesMax
+        remembered = Mutex(RecentContexts())
     }
 
     /// The messages before a turn, oldest first, as many as fit.
@@ -53,19 +47,18 @@ final class ContextSource: Sendable {
     /// Remembers a turn that ended with an answer.
     func remember(_ turn: ClaimedTurn, answer: String) async {
         let key = Key(tenantID: turn.key.tenantID, sessionID: turn.key.sessionID)
-        let entry = entries.withLock { entries -> Entry? in
-            let before = entries[key]
+        let entry = remembered.withLock { remembered -> RememberedContext? in
+            let before = remembered.find(key)
             guard turn.priorSeq == 0 || before?.lastTurnSeq == turn.priorSeq else {
-                entries[key] = nil
+                remembered.forget(key)
                 return nil
             }
             let messages =
                 (turn.priorSeq == 0 ? [] : before?.messages ?? []) + [
                     HistoryMessage(role: .user, text: turn.message), HistoryMessage(role: .assistant, text: answer),
                 ]
-            let entry = Entry(lastTurnSeq: turn.seq, messages: fitting(messages))
-            if entries.count >= entriesMax { entries.removeAll(keepingCapacity: true) }
-            entries[key] = entry
+            let entry = RememberedContext(lastTurnSeq: turn.seq, messages: fitting(messages))
+            remembered.keep(key, entry, now: .now)
             return entry
         }
         if let entry, let redis {
@@ -76,18 +69,18 @@ final class ContextSource: Sendable {
 
     private func find(_ turn: ClaimedTurn) async throws -> [HistoryMessage] {
         let key = Key(tenantID: turn.key.tenantID, sessionID: turn.key.sessionID)
-        if let entry = entries.withLock({ $0[key] }), entry.lastTurnSeq == turn.priorSeq { return entry.messages }
-        let entry: Entry
+        if let entry = remembered.withLock({ $0.find(key) }), entry.lastTurnSeq == turn.priorSeq {
+            return entry.messages
+        }
+        let entry: RememberedContext
         if let cached = await cached(key), cached.lastTurnSeq == turn.priorSeq {
             entry = cached
         } else {
             let stored = try await turns.history(before: turn.key, seq: turn.seq, limit: messagesMax)
-            entry = Entry(lastTurnSeq: turn.priorSeq, messages: fitting(stored))
+            entry = RememberedContext(lastTurnSeq: turn.priorSeq, messages: fitting(stored))
         }
-        entries.withLock { entries in
-            if entries.count >= entriesMax { entries.removeAll(keepingCapacity: true) }
-            entries[key] = entry
-        }
+        let found = entry
+        remembered.withLock { $0.keep(key, found, now: .now) }
         return entry.messages
     }
 
@@ -102,7 +95,7 @@ final class ContextSource: Sendable {
         return kept.reversed()
     }
 
-    private func cached(_ key: Key) async -> Entry? {
+    private func cached(_ key: Key) async -> RememberedContext? {
         guard let redis, let bytes = try? await redis.get(Self.redisKey(key)) else { return nil }
         return Self.decode(bytes)
     }
@@ -112,7 +105,7 @@ final class ContextSource: Sendable {
         "parley:context:{\(key.tenantID)}/\(key.sessionID)"
     }
 
-    private static func encode(_ entry: Entry) -> [UInt8] {
+    private static func encode(_ entry: RememberedContext) -> [UInt8] {
         let messages = entry.messages.map { message -> JSONValue in
             [.string(message.role.rawValue), .string(message.text)]
         }
@@ -120,11 +113,11 @@ final class ContextSource: Sendable {
         return json.serialized()
     }
 
-    private static func decode(_ bytes: [UInt8]) -> Entry? {
+    private static func decode(_ bytes: [UInt8]) -> RememberedContext? {
         guard let json = try? JSONValue.parse(bytes), let last = json["last_turn"]?.intValue,
             let messages = json["messages"]?.arrayValue
         else { return nil }
-        return Entry(
+        return RememberedContext(
             lastTurnSeq: Int64(last),
             messages: messages.compactMap { message in
                 guard let role = message[0]?.stringValue.flatMap(Role.init(rawValue:)),

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "csystem.h"
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -9,4 +10,8 @@ int csystem_accept(int fd) {
 
 void csystem_name_thread(const char *name) {
     pthread_setname_np(pthread_self(), name);
+}
+
+void csystem_trim_memory(void) {
+    malloc_trim(0);
 }

@@ -38,7 +38,7 @@ final class ChaosRun: Sendable {
         secondWorker = try await another(.secondWorker, "parley-worker")
         secondExecutor = try await another(.secondExecutor, "parley-executor")
         secondGateway = try await another(.secondGateway, "parley-gateway")
-        load = LoadRun(LoadPlan(size))
+        load = LoadRun(LoadPlan(size, pauseMax: scenario.pauseMax))
     }
 
     /// The gateways that clients go to.

@@ -43,6 +43,8 @@ struct Scenario: Sendable {
     var environment: [String: String] = [:]
     /// What must hold.
     var bars = Bars()
+    /// The longest that a client thinks before it says something: where a fault takes long, the load has to last.
+    var pauseMax = Duration.milliseconds(400)
     /// Prepares the platform before the load begins.
     var prepare: @Sendable (Platform) async throws -> Void = { _ in }
     /// Makes it go wrong.

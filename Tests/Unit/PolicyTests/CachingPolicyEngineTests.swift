@@ -124,6 +124,18 @@ private final class FakeEngine: PolicyEngine {
         #expect(engine.count == 4)
     }
 
+    @Test func oldAnswersAreLetGoThoughNobodyAsksAgain() async throws {
+        let cache = cache { _ in }
+        for tenant in ["a", "b", "c"] { _ = try await cache.decide(question(tenant)) }
+        #expect(cache.count == 3)
+        clock.advance(by: .milliseconds(999))
+        _ = try await cache.decide(question("d"))
+        #expect(cache.count == 4)
+        clock.advance(by: .milliseconds(1))
+        _ = try await cache.decide(question("e"))
+        #expect(cache.count == 2)
+    }
+
     @Test func longQuestionsAreNotKept() async throws {
         let fitting = question().json.string.utf8.count
         let cache = cache { $0.inputBytesMax = fitting }

@@ -43,10 +43,10 @@ struct LoadPlan: Sendable {
     let sessions: [Session]
 
     /// Makes a plan.
-    init(_ size: Size) {
+    init(_ size: Size, pauseMax: Duration = .milliseconds(400)) {
         var random = SeededRandom(seed: size.seed)
         sessions = (0..<size.sessions).map { index in
-            Self.session(index, turns: size.turns, pauseMax: .milliseconds(400), &random)
+            Self.session(index, turns: size.turns, pauseMax: pauseMax, &random)
         }
     }
 

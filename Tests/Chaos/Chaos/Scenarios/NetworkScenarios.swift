@@ -38,6 +38,7 @@ enum NetworkScenarios {
             environment: ModelScenarios.settings(breakerOpen),
             // A policy engine behind a cut cannot be asked, which ends turns honestly.
             bars: .init(recovery: recovery, mayFail: link == .policy),
+            pauseMax: .milliseconds(1200),
             faults: { run in
                 let proxy = try run.proxy(link)
                 try await run.reach(0.15)

@@ -103,6 +103,7 @@ enum CacheScenarios {
             name: "cache_outage",
             summary: "Redis is killed, away for 10 s, and comes back empty",
             bars: .init(recovery: .seconds(10)),
+            pauseMax: .milliseconds(800),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()
@@ -116,6 +117,7 @@ enum CacheScenarios {
             name: "cache_stall",
             summary: "Redis stands still for 10 s: connections stay open and nothing answers",
             bars: .init(recovery: .seconds(10)),
+            pauseMax: .milliseconds(800),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()
