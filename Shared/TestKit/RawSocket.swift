@@ -24,9 +24,18 @@ package final class RawSocket: Sendable {
     }
 
     /// Connects to a port of 127.0.0.1.
-    package static func connect(port: UInt16) async throws -> RawSocket {
+    /// - Parameters:
+    ///   - port: The port.
+    ///   - receiveBytes: How much the kernel may hold that was not read, to be a slow reader with little; nil: its
+    ///     own choice.
+    /// - Returns: The open connection.
+    /// - Throws: When there is nobody at the port.
+    package static func connect(port: UInt16, receiveBytes: Int32? = nil) async throws -> RawSocket {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw TestKitError(.socket, "socket: errno \(errno)") }
+        if var receiveBytes {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes, socklen_t(MemoryLayout<Int32>.size))
+        }
         var address = sockaddr_in.loopback(port)
         let status = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

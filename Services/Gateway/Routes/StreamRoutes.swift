@@ -23,6 +23,9 @@ struct StreamRoutes: Sendable {
     /// How often a quiet server-sent stream says that it lives.
     static let heartbeat = Duration.seconds(15)
 
+    /// The last words of a stream that failed; `retry` is how long a client is to wait before it comes back.
+    private static let failed = Array(": the stream failed: resume after the last id\nretry: 1000\n\n".utf8)
+
     /// `GET /v1/session/{id}/stream?after`.
     func stream(_ routed: RoutedRequest) async throws -> HTTPResponse {
         let sessionID = try routed.parameter("id")
@@ -84,7 +87,9 @@ struct StreamRoutes: Sendable {
                     }
                 } catch let error as PostgresError {
                     self.logger.warning("a stream failed", [.error: .error(error)])
-                    throw error
+                    // The status is long gone: the client learns it here, and that the body is not whole.
+                    try await writer.write(Self.failed)
+                    throw CancellationError()
                 }
             }
             // The first to end is the stream's end, or the client's.

@@ -174,9 +174,21 @@ package struct PlatformClient: Sendable {
     }
 
     /// Follows a session by WebSocket.
-    package func webSocket(_ sessionID: String, after: String? = nil) async throws -> SessionWebSocket {
+    ///
+    /// - Parameters:
+    ///   - sessionID: The session.
+    ///   - after: The id to resume after.
+    ///   - receiveBytes: How much the kernel may hold that was not read; nil: its own choice.
+    /// - Returns: The open WebSocket.
+    /// - Throws: When the gateway refuses.
+    package func webSocket(
+        _ sessionID: String,
+        after: String? = nil,
+        receiveBytes: Int32? = nil
+    ) async throws -> SessionWebSocket {
         let query = after.map { "?after=\($0)" } ?? ""
-        return try await SessionWebSocket.open(port: port, path: "/v1/session/\(sessionID)/stream\(query)", key: key)
+        let path = "/v1/session/\(sessionID)/stream\(query)"
+        return try await SessionWebSocket.open(port: port, path: path, key: key, receiveBytes: receiveBytes)
     }
 
     /// Opens a WebSocket at a path.

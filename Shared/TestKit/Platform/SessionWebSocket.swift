@@ -18,8 +18,13 @@ package final class SessionWebSocket: Sendable {
 
     /// Opens a WebSocket.
     /// - Throws: When the gateway refuses.
-    static func open(port: UInt16, path: String, key: String?) async throws -> SessionWebSocket {
-        let socket = try await RawSocket.connect(port: port)
+    static func open(
+        port: UInt16,
+        path: String,
+        key: String?,
+        receiveBytes: Int32? = nil
+    ) async throws -> SessionWebSocket {
+        let socket = try await RawSocket.connect(port: port, receiveBytes: receiveBytes)
         let authorization = key.map { "Authorization: Bearer \($0)\r\n" } ?? ""
         try await socket.write(
             "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -95,6 +95,47 @@ struct OutageTests {
         }
     }
 
+    @Test("The pool at its limit: callers wait, then get 503 with Retry-After")
+    func poolAtItsLimit() async throws {
+        var options = PlatformOptions()
+        options.gateway["PARLEY_DATABASE_POOL_SIZE"] = "1"
+        options.gateway["PARLEY_DATABASE_ACQUIRE_TIMEOUT"] = "1s"
+        try await withOwnPlatform(options) { platform in
+            let client = platform.client
+            let path = "/v1/sessions/none/events"
+            let usual = try await client.get(path).status
+            let accepted = try await withThrowingTaskGroup(of: PlatformResponse.self) { group in
+                try await platform.locking("sessions") {
+                    group.addTask { try await client.post("/v1/session/message", json: ["message": "held"]) }
+                    try await refusesToRead(platform, path)
+                }
+                return try await group.next()
+            }
+            // The message that had the connection is accepted, and everything answers again.
+            #expect(accepted?.status == 200)
+            try await eventually("an answer", timeout: Self.patience, interval: .milliseconds(50)) {
+                try await client.get(path).status == usual
+            }
+            let event = accepted?.json["event_id"]?.stringValue ?? ""
+            #expect(try await client.finishedTurn(event, timeout: Self.patience)["status"] == "completed")
+        }
+    }
+
+    /// While a message has the only connection.
+    private func refusesToRead(_ platform: Platform, _ path: String) async throws {
+        try await eventually("the connection to be taken", timeout: Self.patience) {
+            try await platform.waitingForLocks("%INSERT INTO sessions%") > 0
+        }
+        let started = ContinuousClock.now
+        let refused = try await platform.client.get(path)
+        let waited = started.duration(to: .now)
+        #expect(refused.status == 503 && refused.code == "unavailable")
+        #expect(refused.headers["retry-after"] == "1")
+        #expect(waited >= .milliseconds(900), "it did not wait for the connection")
+        #expect(waited < .seconds(10), "it waited far longer than it may: \(waited)")
+        #expect(try await platform.client.get("/livez").status == 200)
+    }
+
     @Test("The broker gone: messages are accepted, and answered when it is back")
     func broker() async throws {
         try await withOwnPlatform { platform in

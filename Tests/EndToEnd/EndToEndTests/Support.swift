@@ -82,6 +82,47 @@ extension Platform {
         }
     }
 
+    /// Runs `body` while another connection holds a table, so that whoever touches it waits.
+    func locking<T>(_ table: String, _ body: () async throws -> T) async throws -> T {
+        async let holder = try? sql("BEGIN; LOCK TABLE \(table) IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)")
+        try await eventually("the lock on \(table)", timeout: .seconds(30)) {
+            try await sql(
+                """
+                SELECT count(*) FROM pg_locks JOIN pg_class c ON c.oid = relation JOIN pg_database d ON d.oid = database
+                WHERE datname = current_database() AND c.relname = '\(table)' AND granted
+                    AND mode = 'AccessExclusiveLock'
+                """
+            ) == "1"
+        }
+        let result: Result<T, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        // Where the body has ended the server, the holder has ended with it.
+        _ = try? await sql(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND query LIKE 'BEGIN; LOCK TABLE \(table) IN ACCESS EXCLUSIVE%'
+            """
+        )
+        _ = await holder
+        return try result.get()
+    }
+
+    /// How many statements of the services wait for a lock, of those that are like `pattern`.
+    func waitingForLocks(_ pattern: String) async throws -> Int {
+        Int(
+            try await sql(
+                """
+                SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'parley_service'
+                AND wait_event_type = 'Lock' AND query LIKE '\(pattern)'
+                """
+            )
+        ) ?? 0
+    }
+
     /// Puts records on a topic by hand, with no headers unless they are given, as an operator would.
     func publish(_ topic: String, key: String?, _ texts: [String], headers: [BusHeader] = []) async throws {
         let producer = try BusProducer(configuration: busConfiguration, logger: .disabled)
