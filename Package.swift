@@ -77,7 +77,7 @@ let sharedModules: [Target] = [
     shared("Budget", ["Caching", "Redis", "Postgres", "Observability"]),
     shared("Policy", ["CSystem", "Caching", "JSON", "HTTPClient", "Observability", "Resilience"]),
     shared("Models", ["HTTPClient", "JSON", "Observability", "Resilience"]),
-    shared("Tools", ["HTTPClient", "JSON", "JSONSchema", "Resilience"]),
+    shared("Tools", ["HTTPClient", "JSON", "JSONSchema", "Observability", "Resilience"]),
     shared("Memory", ["JSON", "OpenSSL"]),
     shared("MemoryStore", ["Caching", "Memory", "Store", "Postgres", "Domain", "EventLoop", "JSON", "Observability"]),
     shared(

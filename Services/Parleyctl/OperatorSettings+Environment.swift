@@ -9,10 +9,8 @@ enum OperatorSettings {
     struct Bus {
         /// The broker.
         var configuration: BusConfiguration
-        /// Partitions of a topic that is created.
-        var partitions: Int
-        /// Brokers that keep a partition.
-        var replication: Int
+        /// How topics are made.
+        var layout: TopicLayout
     }
 
     /// The database, as the role that owns the tables.
@@ -115,19 +113,7 @@ enum OperatorSettings {
         configuration.clientID = "parleyctl"
         configuration.adminTimeout = .seconds(5)
         configuration.security = BusSecurity(environment: &environment)
-        let partitions = environment.int(
-            "PARLEY_TOPIC_PARTITIONS",
-            default: 8,
-            in: 1...1000,
-            help: "partitions of a topic that is created"
-        )
-        let replication = environment.int(
-            "PARLEY_TOPIC_REPLICATION",
-            default: 1,
-            in: 1...10,
-            help: "brokers that keep a partition"
-        )
-        return Bus(configuration: configuration, partitions: partitions, replication: replication)
+        return Bus(configuration: configuration, layout: TopicLayout(environment: &environment))
     }
 
     private static func database(_ url: Secret) -> PostgresConfiguration {

@@ -28,23 +28,11 @@ package struct WallClock: Sendable, Equatable {
     }
 
     /// Appends ``iso8601``.
-    ///
-    /// The calendar arithmetic is Howard Hinnant's `civil_from_days`, which needs neither Foundation nor the C
-    /// library's locks around time zones.
     func appendISO8601(to bytes: inout [UInt8]) {
-        let (days, second) = (seconds / 86_400, seconds % 86_400)
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        Self.append(year, width: 4, then: "-", to: &bytes)
-        Self.append(month, width: 2, then: "-", to: &bytes)
-        Self.append(day, width: 2, then: "T", to: &bytes)
+        let (date, second) = CivilDate.atSeconds(seconds)
+        Self.append(date.year, width: 4, then: "-", to: &bytes)
+        Self.append(date.month, width: 2, then: "-", to: &bytes)
+        Self.append(date.day, width: 2, then: "T", to: &bytes)
         Self.append(second / 3600, width: 2, then: ":", to: &bytes)
         Self.append(second / 60 % 60, width: 2, then: ":", to: &bytes)
         Self.append(second % 60, width: 2, then: ".", to: &bytes)

@@ -33,14 +33,7 @@ package enum RetryAfter {
         let time = parts[4].split(separator: ":").compactMap { Int64($0) }
         guard time.count == 3, (0..<24).contains(time[0]), (0..<60).contains(time[1]), (0...60).contains(time[2])
         else { return nil }
-        // Howard Hinnant's `days_from_civil`, for years that are not negative.
-        let shiftedYear = month < 2 ? year - 1 : year
-        let era = shiftedYear / 400
-        let yearOfEra = shiftedYear - era * 400
-        let shiftedMonth = Int64((month + 10) % 12)
-        let dayOfYear = (153 * shiftedMonth + 2) / 5 + day - 1
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        let days = era * 146_097 + dayOfEra - 719_468
+        let days = CivilDate(year: year, month: Int64(month) + 1, day: day).daysSince1970
         return days * 86_400 + time[0] * 3600 + time[1] * 60 + time[2]
     }
 

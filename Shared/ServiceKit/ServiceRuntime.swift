@@ -58,7 +58,7 @@ package final class ServiceRuntime: Sendable {
             try RedisClient(configuration: $0, breaker: breakers.breaker("redis"), logger: logger)
         }
         let brokerBreaker = breakers.breaker("broker")
-        let topics = try TopicKeeper(configuration: settings.bus, topics: settings.topics, logger: logger) {
+        let topics = try TopicKeeper(configuration: settings.bus, topics: settings.topicLayout.topics, logger: logger) {
             brokerBreaker.recover()
         }
         self.topics = topics
@@ -139,7 +139,7 @@ package final class ServiceRuntime: Sendable {
             let bus = settings.bus
             let member = GroupMember(
                 store: GroupStore(database: database, group: group, member: owner, lease: bus.shareLease),
-                shares: PartitionShares(partitionCount: settings.partitions),
+                shares: PartitionShares(partitionCount: settings.topicLayout.partitions),
                 interval: bus.heartbeatInterval,
                 lease: bus.shareLease,
                 logger: logger

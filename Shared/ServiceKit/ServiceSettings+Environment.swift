@@ -99,24 +99,13 @@ extension ServiceSettings {
             default: sharing,
             help: "who shares partitions out. leases: Postgres; broker: its groups. Default by PARLEY_KAFKA_PROFILE"
         )
-        partitions = environment.int(
-            "PARLEY_TOPIC_PARTITIONS",
-            default: partitions,
-            in: 1...1000,
-            help: "partitions of a topic that is created; bounds how many workers share the load"
-        )
         recordAttemptsMax = environment.int(
             "PARLEY_RECORD_ATTEMPTS_MAX",
             default: recordAttemptsMax,
             in: 1...100,
             help: "times that a record's own fault may fail its handler before it is a dead letter"
         )
-        replication = environment.int(
-            "PARLEY_TOPIC_REPLICATION",
-            default: replication,
-            in: 1...10,
-            help: "brokers that keep a partition"
-        )
+        topicLayout = TopicLayout(environment: &environment)
     }
 
     private mutating func readStore(_ environment: inout EnvironmentReader) {

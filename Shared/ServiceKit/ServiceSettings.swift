@@ -27,10 +27,8 @@ package struct ServiceSettings: Sendable {
     ///
     /// Default 5.
     package var recordAttemptsMax = 5
-    /// How many partitions a topic has; fixed once the topics exist.
-    package var partitions: Int
-    /// On how many brokers a partition is kept.
-    package var replication: Int
+    /// How topics are made.
+    package var topicLayout: TopicLayout
     /// When circuit breakers open, and for how long.
     package var breakers: CircuitBreakerStateMachine.Limits
     /// Where the service's own HTTP endpoints listen.
@@ -55,16 +53,10 @@ package struct ServiceSettings: Sendable {
             store.leaseDuration = .seconds(15)
             store.republishAfter = .seconds(60)
         }
-        partitions = 8
-        replication = 1
+        topicLayout = TopicLayout()
         breakers = CircuitBreakerStateMachine.Limits()
         httpHost = "127.0.0.1"
         httpPort = 0
-    }
-
-    /// Every topic of the platform and its dead-letter topic.
-    package var topics: [TopicSpec] {
-        PlatformTopics.all(partitions: partitions, replication: replication)
     }
 }
 

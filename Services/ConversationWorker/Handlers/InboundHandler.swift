@@ -62,17 +62,7 @@ struct InboundHandler: Sendable {
         _ payload: [UInt8]
     ) async throws {
         let outcome = try await messages.accept(
-            AcceptRequest(
-                tenantID: incoming.tenantID,
-                sessionID: event.sessionID,
-                eventID: event.eventID,
-                personaID: event.personaID,
-                message: event.message,
-                attachments: event.attachments?.string,
-                metadata: event.metadata?.string,
-                payload: String(decoding: payload, as: UTF8.self),
-                traceparent: incoming.traceparent
-            )
+            AcceptRequest(event, payload: payload, tenantID: incoming.tenantID, traceparent: incoming.traceparent)
         )
         if outcome == .sessionFull {
             throw RecordRefusal(.overloaded, "the session has as many unfinished turns as it may have")

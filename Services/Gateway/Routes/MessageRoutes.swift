@@ -147,17 +147,7 @@ struct MessageRoutes: Sendable {
         } catch {
             throw Problem(status: 422, code: "invalid_request", detail: error.reason)
         }
-        var request = AcceptRequest(
-            tenantID: tenantID,
-            sessionID: event.sessionID,
-            eventID: event.eventID,
-            personaID: event.personaID,
-            message: event.message,
-            attachments: event.attachments?.string,
-            metadata: event.metadata?.string,
-            payload: String(decoding: payload, as: UTF8.self),
-            traceparent: traceparent
-        )
+        var request = AcceptRequest(event, payload: payload, tenantID: tenantID, traceparent: traceparent)
         request.idempotency = idempotency
         try await commit(request)
         metrics.accepted()

@@ -21,7 +21,7 @@ enum TopicsCommand: Command {
         let bus = try OperatorSettings.bus()
         let admin = try TopicAdmin(configuration: bus.configuration, logger: .disabled)
         if verb == "create" {
-            try await admin.ensureTopics(PlatformTopics.all(partitions: bus.partitions, replication: bus.replication))
+            try await admin.ensureTopics(bus.layout.topics)
             Console.print("every topic is there")
             return
         }

@@ -1,3 +1,5 @@
+import Observability
+
 /// A time zone as the environment variable `TZ` describes it, such as `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX.1-2017 §8.3):
 /// what TZif files say about the future.
 struct PosixZone: Sendable, Equatable {
@@ -17,21 +19,21 @@ struct PosixZone: Sendable, Equatable {
 
         /// Seconds from 1970-01-01 in the local time that is left.
         func moment(year: Int64) -> Int64 {
-            let start = CivilTime.days(year: year, month: 1, day: 1)
-            let isLeap = CivilTime.days(year: year + 1, month: 1, day: 1) - start == 366
+            let start = CivilDate(year: year, month: 1, day: 1).daysSince1970
+            let isLeap = CivilDate(year: year + 1, month: 1, day: 1).daysSince1970 - start == 366
             let days: Int64
             switch day {
             case .julian(let day): days = start + day - 1 + (isLeap && day >= 60 ? 1 : 0)
             case .zeroBased(let day): days = start + day
             case .weekday(let month, let week, let day):
-                let first = CivilTime.days(year: year, month: month, day: 1)
+                let first = CivilDate(year: year, month: month, day: 1).daysSince1970
                 // 1970-01-01 was a Thursday.
                 let weekday = ((first + 4) % 7 + 7) % 7
                 var candidate = first + (day - weekday + 7) % 7 + (week - 1) * 7
                 let next =
                     month == 12
-                    ? CivilTime.days(year: year + 1, month: 1, day: 1)
-                    : CivilTime.days(year: year, month: month + 1, day: 1)
+                    ? CivilDate(year: year + 1, month: 1, day: 1).daysSince1970
+                    : CivilDate(year: year, month: month + 1, day: 1).daysSince1970
                 if candidate >= next { candidate -= 7 }
                 days = candidate
             }
@@ -63,7 +65,7 @@ struct PosixZone: Sendable, Equatable {
     func offset(at seconds: Int64) -> Int64 {
         guard let summer, let start, let end else { return standard }
         let local = seconds + standard
-        let year = CivilTime.date(days: local >= 0 ? local / 86_400 : (local - 86_399) / 86_400).year
+        let year = CivilDate.atSeconds(local).date.year
         let from = start.moment(year: year) - standard
         let until = end.moment(year: year) - summer
         let isSummer = from < until ? seconds >= from && seconds < until : !(seconds >= until && seconds < from)

@@ -1,4 +1,5 @@
 package import JSON
+import Observability
 
 #if canImport(Glibc)
 import Glibc
@@ -92,36 +93,13 @@ package struct TimestampTool: Tool {
     }
 }
 
-/// Dates of the proleptic Gregorian calendar.
+/// Times as the tool writes them.
 enum CivilTime {
-    /// Days from 1970-01-01 to a date (Hinnant, "chrono-compatible low-level date algorithms").
-    static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
-        let shifted = month <= 2 ? year - 1 : year
-        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
-
-    /// The date of a day counted from 1970-01-01; the inverse of ``days(year:month:day:)``.
-    static func date(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
-    }
-
     /// RFC 3339 with milliseconds, such as `2026-01-31T10:00:00.000+01:00`.
     static func text(_ time: WallTime, offset: Int64) -> String {
         let local = time.seconds + offset
-        let day = local >= 0 ? local / 86_400 : (local - 86_399) / 86_400
-        let second = local - day * 86_400
-        let (year, month, dayOfMonth) = date(days: day)
-        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
+        let (day, second) = CivilDate.atSeconds(local)
+        let date = "\(padded(day.year, 4))-\(padded(day.month, 2))-\(padded(day.day, 2))"
         let clock = "\(padded(second / 3_600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
         let text = date + "T" + clock + "." + padded(time.nanoseconds / 1_000_000, 3)
         guard offset != 0 else { return text + "Z" }

@@ -97,15 +97,6 @@ struct TimestampToolTests {
         }
     }
 
-    @Test func datesAndDaysAreInverse() {
-        for days in stride(from: Int64(-800_000), through: 800_000, by: 37) {
-            let (year, month, day) = CivilTime.date(days: days)
-            #expect(CivilTime.days(year: year, month: month, day: day) == days)
-        }
-        #expect(CivilTime.days(year: 1970, month: 1, day: 1) == 0)
-        #expect(CivilTime.days(year: 2000, month: 3, day: 1) == 11_017)
-    }
-
     @Test func brokenZoneFilesAreRefused() throws {
         let bytes = Array(try Data(contentsOf: URL(filePath: "/usr/share/zoneinfo/Europe/Berlin")))
         #expect(TimeZoneRules(bytes: bytes) != nil)
