@@ -154,6 +154,12 @@ extension ServiceSettings {
             in: .seconds(3600) ... .seconds(365 * 86_400),
             help: "how long a dead letter is kept"
         )
+        retention.usage = environment.duration(
+            "PARLEY_RETENTION_USAGE",
+            default: retention.usage,
+            in: .seconds(86_400) ... .seconds(3650 * 86_400),
+            help: "how long the tokens that a tenant used on a day are kept"
+        )
         retention.interval = environment.duration(
             "PARLEY_RETENTION_INTERVAL",
             default: retention.interval,

@@ -11,11 +11,15 @@ package struct RetentionConfiguration: Sendable {
     ///
     /// Default 30 days.
     package var deadLetters: Duration = .seconds(30 * 86_400)
+    /// How long the tokens that were used on a day are kept after it.
+    ///
+    /// Default 400 days: whoever settles once a year still finds them.
+    package var usage: Duration = .seconds(400 * 86_400)
     /// How often one of the services removes what is older.
     ///
     /// Default 1 minute.
     package var interval: Duration = .seconds(60)
-    /// How many turns, runs, keys or dead letters one transaction removes at most.
+    /// How many turns, runs, keys, dead letters or days of use one transaction removes at most.
     ///
     /// Default 500.
     package var batchMax = 500
@@ -38,6 +42,8 @@ package final class RetentionStore: Sendable {
         case idempotencyKeys
         /// Dead letters.
         case deadLetters
+        /// Tokens that were used.
+        case usage
     }
 
     private let database: PostgresClient
@@ -65,6 +71,7 @@ package final class RetentionStore: Sendable {
             case .toolRuns: (RetentionSQL.toolRuns, configuration.journal)
             case .idempotencyKeys: (RetentionSQL.idempotencyKeys, store.idempotencyRetention)
             case .deadLetters: (RetentionSQL.deadLetters, configuration.deadLetters)
+            case .usage: (RetentionSQL.usage, configuration.usage)
             }
         let results = try await database.batch(
             settings: TenantScope.settings(tenants),

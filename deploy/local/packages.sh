@@ -54,7 +54,7 @@ if [ "${1:-}" = --as-root ]; then
   exit
 fi
 
-command -v apt-get >/dev/null || die "this is not Debian: install what the README's table of libraries names by hand"
+command -v apt-get >/dev/null || die "this is not Debian: install what docs/DEPENDENCIES.md names by hand"
 wanted=()
 for group in "${@:-libraries}"; do
   case $group in

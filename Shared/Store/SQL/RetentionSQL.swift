@@ -48,6 +48,14 @@ enum RetentionSQL {
         age: "last_at"
     )
 
+    /// Removes the tokens that were used on days, which are UTC's.
+    static let usage = deletion(
+        from: "budget_usage",
+        key: "tenant_id, persona_id, window_start",
+        age: "(window_start + 1)::timestamp AT TIME ZONE 'UTC'"
+    )
+
+    /// Removes rows; `age` is since when one is over, as SQL.
     private static func deletion(from table: String, key: String, age: String) -> PostgresStatement {
         .init(
             """

@@ -40,6 +40,12 @@ import Testing
                 FROM unnest(ARRAY['default', 'acme']) AS tenant,
                     (VALUES ('old', 1, interval '30 days 1 s'), ('young', 2, interval '29 days 23:59'))
                         AS v(name, n, age);
+            -- A day is over at its end in UTC, wherever the server stands.
+            SET timezone = 'Pacific/Kiritimati';
+            INSERT INTO budget_usage (tenant_id, persona_id, window_start, used_tokens)
+                SELECT tenant, name, ((now() AT TIME ZONE 'UTC')::date - days), 7
+                FROM unnest(ARRAY['default', 'acme']) AS tenant,
+                    (VALUES ('old', 401), ('young', 400), ('open', 0)) AS v(name, days);
             """
         )
     }
@@ -50,6 +56,7 @@ import Testing
             SELECT 'steps', tenant_id, turn_id, count(*) FROM turn_steps GROUP BY 2, 3
             UNION ALL SELECT 'runs', tenant_id, event_id, 1 FROM tool_runs
             UNION ALL SELECT 'keys', tenant_id, idempotency_key, 1 FROM idempotency_keys
+            UNION ALL SELECT 'usage', tenant_id, persona_id, used_tokens FROM budget_usage
             UNION ALL SELECT 'letters', tenant_id, record_key, 1 FROM dead_letters
             ORDER BY 1, 2, 3
             """

@@ -172,6 +172,27 @@ import Testing
         #expect(TextChecks.resolve("../x/./y.md", from: "docs/a/B.md") == "docs/x/y.md")
     }
 
+    @Test func settings() {
+        let code = SourceFile(
+            path: "Services/A/A.swift",
+            text:
+                "let a = read(\"PARLEY_A\")\n// \"PARLEY_B\"\nlet c = \"PARLEY_C_\" + d\n"
+                + "let e = [\"PARLEY_E\", \"PARLEY_F1\"]"
+        )
+        let readme = SourceFile(path: "README.md", text: "| `PARLEY_A` | all |\nPARLEY_E, PARLEY_X_… `PARLEY_A_FILE`")
+        let own = SourceFile(path: "deploy/local/ports.env", text: "# PARLEY_Z is not set\nPARLEY_PORT=1")
+        let compose = SourceFile(path: "deploy/compose/c.yaml", text: "PARLEY_A: ${PARLEY_PORT}\nPARLEY_AA: 1")
+        let files = [code, readme, own, compose]
+        #expect(SettingChecks.withoutRow(files).map(\.line) == [4, 4])
+        #expect(SettingChecks.withoutRow([code, own]).count == 3)
+        #expect(
+            SettingChecks.withoutReader(files).map(\.description) == [
+                "deploy/local/ports.env:1: nothing reads PARLEY_Z", "deploy/compose/c.yaml:2: nothing reads PARLEY_AA",
+            ]
+        )
+        #expect(SettingChecks.withoutReader([readme, compose]).count == 6)
+    }
+
     @Test func schemaExamples() {
         let good = ["Schemas/events/a.json", "Schemas/examples/a/valid/1.json", "Schemas/examples/a/invalid/1.json"]
         #expect(TextChecks.schemaExamples(good).isEmpty)

@@ -12,7 +12,7 @@ struct Repository: Sendable {
     private static let ignored: Set<String> = [".build", ".run", ".vendor", ".git", ".swiftpm", "__pycache__"]
     private static let textSuffixes = [
         ".swift", ".md", ".sh", ".sql", ".json", ".rego", ".yml", ".yaml", ".toml", ".c", ".h", ".py", ".html", ".js",
-        ".css", ".modulemap", "Makefile", "Dockerfile",
+        ".css", ".modulemap", "Makefile", "Dockerfile", ".env", ".env.example",
     ]
 
     /// All paths from the root, files only.

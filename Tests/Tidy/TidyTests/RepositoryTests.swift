@@ -81,6 +81,11 @@ import Testing
         expectNone(markdown.flatMap { TextChecks.links($0, documents: documents, exists: Repository.exists) })
     }
 
+    @Test func settingsHaveTheSameNameEverywhere() {
+        expectNone(SettingChecks.withoutRow(repository.files))
+        expectNone(SettingChecks.withoutReader(repository.files))
+    }
+
     @Test func schemasHaveExamples() {
         expectNone(TextChecks.schemaExamples(repository.paths))
     }
