@@ -76,3 +76,12 @@ closing_line() {
   say "$TESTS_PASSED passed, $TESTS_FAILED failed"
   [ "$TESTS_FAILED" -eq 0 ] && [ "$TESTS_PASSED" -gt 0 ]
 }
+
+# set_up_peers: the programs of others that tests talk to; each script makes what one family of tests needs.
+set_up_peers() {
+  local script
+  for script in deploy/local/test-peers-*.sh; do
+    [ -e "$script" ] || continue
+    bash "$script" || return 1
+  done
+}

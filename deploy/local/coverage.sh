@@ -8,6 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/counting.sh"
 build=.build/coverage
 need_swift
 deploy/local/setup.sh
+set_up_peers
 swift build --build-tests --enable-code-coverage --scratch-path "$build" --quiet
 install -m 755 .vendor/lib/librdkafka.so.1 "$build/debug/librdkafka.so.1"
 # Two runs, as in test.sh. SwiftPM merges the counts of a run only if all its tests passed, so that is done here.
@@ -16,9 +17,15 @@ counts=$build/counts
 rm -rf "$counts" && mkdir "$counts"
 code=0
 for run in --skip --filter; do
-  swift test --skip-build --enable-code-coverage --scratch-path "$build" --disable-xctest \
+  SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 \
+    swift test --skip-build --enable-code-coverage --scratch-path "$build" --disable-xctest \
     "$run" "$(targets_with_servers)" --skip "$(chaos_targets)" >"$build/test$run.log" 2>&1 || code=$?
   tail -n 1 "$build/test$run.log"
+  # The services that tests share end after the tests, and write their counts then.
+  for _ in {1..40}; do
+    pgrep -f "^$ROOT/$build/\S*/parley-" >/dev/null || break
+    sleep 1
+  done
   "$tools/llvm-profdata" merge -sparse -o "$counts/$run.profdata" "$build"/debug/codecov/*.profraw
 done
 "$tools/llvm-profdata" merge -sparse -o "$counts/all.profdata" "$counts"/--*.profdata

@@ -5,15 +5,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/counting.sh"
 
-# set_up_peers: the programs of others that tests talk to; each script makes what one family of tests needs.
-set_up_peers() {
-  local script
-  for script in deploy/local/test-peers-*.sh; do
-    [ -e "$script" ] || continue
-    bash "$script" || return 1
-  done
-}
-
 with_servers=$(targets_with_servers)
 deploy/local/setup.sh
 [ "${1:-}" != --ci ] || run_check "lint" deploy/local/lint.sh

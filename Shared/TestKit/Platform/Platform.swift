@@ -163,7 +163,7 @@ package final class Platform: Sendable {
     func discard() async throws {
         _ = Self.running.withLock { $0.removeValue(forKey: ObjectIdentifier(self)) }
         for service in services where service.isRunning {
-            try await service.kill9()
+            if ChildProcess.countsLines { _ = try await service.terminate() } else { try await service.kill9() }
         }
         model.server.stop()
         try await broker.kill9()

@@ -27,6 +27,7 @@ package final class PlatformService: Sendable {
         configuration.environment = environment.merging(["PARLEY_HTTP_PORT": "\(port)"]) { _, new in new }
         configuration.workingDirectory = PackageRoot.path
         configuration.logPath = logPath
+        if ChildProcess.countsLines { configuration.deathSignal = .terminate }
         server = ServerProcess(
             name: program,
             launch: { [configuration] in try ChildProcess.launch(path, [], configuration) },
