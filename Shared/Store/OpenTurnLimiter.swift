@@ -38,6 +38,10 @@ package final class OpenTurnLimiter: Sendable {
 
     /// How often tenants in use are counted.
     private static let interval = Duration.seconds(1)
+    /// Where there is much to count, the time between two counts is so many times that of one, up to the maximum: a
+    /// limit of millions must not keep the database busy with counting.
+    private static let pausesPerCount = 50
+    private static let intervalMax = Duration.seconds(10)
     /// The oldest count on which a message is refused.
     private static let refusalAge = Duration.milliseconds(100)
 
@@ -87,10 +91,14 @@ package final class OpenTurnLimiter: Sendable {
 
     /// Counts the tenants that are in use, and forgets the others, until it is closed.
     package func run() async {
+        var next = ContinuousClock.now + Self.interval
         while !state.withLock({ $0.isClosed }) {
             do {
                 try await Task.sleep(for: Self.interval)
+                if .now < next { continue }
+                let started = ContinuousClock.now
                 try await count(takeUsed())
+                next = .now + min(started.duration(to: .now) * Self.pausesPerCount, Self.intervalMax)
             } catch is CancellationError {
                 return
             } catch {

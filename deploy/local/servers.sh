@@ -60,11 +60,12 @@ start_postgres() {
   await postgres.1 0 postgres_answers
 }
 
+# launch_postgres: plans made for empty tables get slower with every row, so statistics are looked after every 5 s.
 launch_postgres() {
   launch postgres.1 "$PARLEY_POSTGRES_PORT" "$(server_print postgres)" \
     "${AS_POSTGRES[@]}" "$POSTGRES_BIN/postgres" -D "$POSTGRES_DATA" -c "port=$PARLEY_POSTGRES_PORT" \
-    -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 -c log_min_messages=warning \
-    -c 'log_line_prefix=%m [%p] %u@%d ' 8<"$RUN/postgres"
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 -c shared_buffers=256MB \
+    -c autovacuum_naptime=5s -c log_min_messages=warning -c 'log_line_prefix=%m [%p] %u@%d ' 8<"$RUN/postgres"
 }
 
 # postgres_answers: accepts connections, and the services' role can use its database.

@@ -44,7 +44,7 @@ struct GatewayApplication: Sendable {
         {
             return given
         }
-        return String(trace.traceparent.split(separator: "-")[1])
+        return trace.traceIDHex
     }
 
     private func route(_ request: HTTPRequest, trace: TraceContext) async throws -> HTTPResponse {

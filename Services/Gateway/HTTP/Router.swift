@@ -58,6 +58,9 @@ struct Router: Sendable {
             self.handler = handler
         }
 
+        /// The path as it was given.
+        var path: String { "/" + pattern.joined(separator: "/") }
+
         func match(_ parts: [Substring]) -> [String: String]? {
             guard parts.count == pattern.count else { return nil }
             var parameters: [String: String] = [:]
@@ -84,21 +87,28 @@ struct Router: Sendable {
     }
 
     private let routes: [Int: [Route]]
+    /// Routes without parameters by method and path: the busiest ones need no search.
+    private let fixed: [String: [String: Route]]
 
     /// Makes a router.
     init(_ routes: [Route]) {
         self.routes = Dictionary(grouping: routes) { $0.pattern.count }
+        let fixed = routes.filter { route in !route.pattern.contains { $0.first == "{" } }
+        self.fixed = Dictionary(grouping: fixed, by: \.method).mapValues { routes in
+            Dictionary(routes.map { ($0.path, $0) }) { first, _ in first }
+        }
     }
 
     /// Every route's method and path, as the path is written where the route is made.
     var table: [(method: String, path: String)] {
-        routes.values.joined().map { ($0.method, "/" + $0.pattern.joined(separator: "/")) }
+        routes.values.joined().map { ($0.method, $0.path) }
     }
 
     /// Finds the route of a request.
     ///
     /// HEAD goes where GET goes.
     func match(method: String, path: String) -> Match {
+        if let route = fixed[method]?[path] { return .route(route, [:]) }
         let parts = path.split(separator: "/")
         var methods: [String] = []
         for route in routes[parts.count] ?? [] {

@@ -276,12 +276,13 @@ final class LibPQConnection {
             breakDown("the database connection was given up after a cancelled statement")
             return
         }
-        job.end(result.asOutcome)
         if queue.isEmpty {
             owner.connectionDidFinish(self)
         } else {
             run(queue.removeFirst(), now: .now)
         }
+        // Last, so that a caller who comes again at once finds this connection free, and its server process warm.
+        job.end(result.asOutcome)
     }
 
     /// Closes a connection that had been made, ends its jobs and tells the owner.

@@ -6,9 +6,13 @@ import Postgres
 /// and touches nothing when a successor has a newer one.
 enum TurnSQL {
     /// What ``ClaimedTurn`` is read from.
+    ///
+    /// The message in a sub-select: as a join, a plan made while the tables are small reads all events of the tenant.
     private static let claimedColumns = """
         c.tenant_id, c.session_id, c.turn_id, c.seq, c.prior_seq, c.persona_id, c.attempt, c.lease_epoch,
-        c.stream_next, c.delta_next, c.input_tokens, c.output_tokens, c.traceparent, c.created_at, e.message
+        c.stream_next, c.delta_next, c.input_tokens, c.output_tokens, c.traceparent, c.created_at,
+        (SELECT e.message FROM session_events e
+            WHERE e.tenant_id = c.tenant_id AND e.session_id = c.session_id AND e.seq = c.seq) AS message
         """
 
     /// Takes the first unfinished turn of each session, if nobody holds it.
@@ -43,7 +47,7 @@ enum TurnSQL {
             WHERE o.tenant_id = c.tenant_id AND o.topic = 'conversation.inbound' AND o.event_id = c.turn_id
         )
         SELECT \(claimedColumns)
-        FROM c JOIN session_events e ON e.tenant_id = c.tenant_id AND e.session_id = c.session_id AND e.seq = c.seq
+        FROM c
         """
     )
 
@@ -110,14 +114,16 @@ enum TurnSQL {
         """
 
     /// Locks the turns that answers of tools belong to, so that their positions in the stream are given one by one.
+    ///
+    /// Lateral, because a plan that joins, made while the table is small, reads all turns of the tenant.
     static let lockTurns: PostgresStatement = """
         SELECT count(*) FROM (
-            SELECT t.turn_id FROM turns t
-            JOIN (SELECT DISTINCT tenant_id, session_id, turn_id
-                FROM unnest($1::text[], $2::text[], $3::text[]) AS i(tenant_id, session_id, turn_id)) i
-                USING (tenant_id, turn_id, session_id)
-            ORDER BY t.tenant_id, t.turn_id, t.session_id
-            FOR UPDATE OF t
+            SELECT 1 FROM (SELECT DISTINCT tenant_id, session_id, turn_id
+                FROM unnest($1::text[], $2::text[], $3::text[]) AS i(tenant_id, session_id, turn_id)
+                ORDER BY tenant_id, turn_id, session_id) i
+            CROSS JOIN LATERAL (SELECT 1 FROM turns t
+                WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id AND t.session_id = i.session_id
+                FOR UPDATE) t
         ) locked
         """
 
@@ -158,7 +164,6 @@ enum TurnSQL {
         SELECT done.n, done.result_index, c.status, \(claimedColumns)
         FROM done
         JOIN c ON c.tenant_id = done.tenant_id AND c.session_id = done.session_id AND c.turn_id = done.turn_id
-        JOIN session_events e ON e.tenant_id = c.tenant_id AND e.session_id = c.session_id AND e.seq = c.seq
         ORDER BY done.n
         """
     )

@@ -19,6 +19,8 @@ package struct PlatformOptions: Sendable {
     package var ownsPostgres = false
     /// Where its own Postgres cluster keeps its files; nil (the default) means the folder of this test process.
     package var postgresFolder: String?
+    /// Settings of a Postgres of its own, beside those of the tests.
+    package var postgresSettings: [String: String] = [:]
     /// The port that the broker tells its clients to come to; nil (the default) means its own.
     ///
     /// A test that puts something between broker and clients names that here.

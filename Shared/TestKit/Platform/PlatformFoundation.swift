@@ -16,7 +16,8 @@ struct PlatformFoundation: Sendable {
     static func make(_ options: PlatformOptions) async throws -> PlatformFoundation {
         let cluster =
             options.ownsPostgres
-            ? try await PostgresServer.start(folder: options.postgresFolder) : try await PostgresServer.sharedServer()
+            ? try await PostgresServer.start(settings: options.postgresSettings, folder: options.postgresFolder)
+            : try await PostgresServer.sharedServer()
         async let redis = RedisServer.start()
         async let broker = BrokerServer.start(advertisedPort: options.brokerAdvertisedPort)
         let foundation = PlatformFoundation(

@@ -13,9 +13,13 @@ enum AcceptBenchmark {
         options.startsWorker = false
         options.startsExecutor = false
         options.environment = BenchmarkSettings.environment
+        options.ownsPostgres = true
+        options.postgresSettings = BenchmarkSettings.postgres
         // Nobody works here: what counts is how fast messages become durable.
         options.environment["PARLEY_SESSION_OPEN_TURNS_MAX"] = "1000000"
         options.environment["PARLEY_TENANT_OPEN_TURNS_MAX"] = "1000000000"
+        // And nobody marks them as processed: with the local deadline each would be published again every 5 s.
+        options.environment["PARLEY_REPUBLISH_AFTER"] = "60s"
         try await withOwnPlatform(options) { platform in
             // The row of a message as it is stored, with its constraints and indexes.
             try await platform.sql("CREATE TABLE bench_messages (LIKE session_events INCLUDING ALL)")
@@ -89,4 +93,7 @@ enum BenchmarkSettings {
         "PARLEY_DATABASE_POOL_SIZE": "16",
         "PARLEY_TOPIC_PARTITIONS": "8",
     ]
+
+    /// Settings of the local stack's Postgres.
+    static let postgres = ["shared_buffers": "256MB", "autovacuum_naptime": "5s"]
 }

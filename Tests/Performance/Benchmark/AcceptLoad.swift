@@ -36,6 +36,7 @@ enum AcceptLoad {
     ) async throws -> Outcome {
         let loop = try EpollLoop.start(name: "load")
         let state = State()
+        let head = LoadProtocols.postHead("/v1/session/message", key: key)
         let started = ContinuousClock.now
         loop.execute {
             do {
@@ -47,10 +48,10 @@ enum AcceptLoad {
                             connection.consume(answer.size)
                             if state.isOver { return }
                             if answer.status == 200 { state.outcome.accepted += 1 } else { state.outcome.refused += 1 }
-                            connection.send(next(state, sessions: sessions, key: key))
+                            connection.send(next(state, sessions: sessions, head: head))
                         }
                     }
-                    connection.send(next(state, sessions: sessions, key: key))
+                    connection.send(next(state, sessions: sessions, head: head))
                 }
             } catch {
                 state.outcome.refused += 1
@@ -70,10 +71,10 @@ enum AcceptLoad {
         }
     }
 
-    private static func next(_ state: State, sessions: Int, key: String) -> [UInt8] {
+    private static func next(_ state: State, sessions: Int, head: [UInt8]) -> [UInt8] {
         state.serial += 1
         let body = #"{"session_id":"accept-\#(state.serial % sessions)","message":"\#(Workload.message)"}"#
-        return LoadProtocols.post("/v1/session/message", key: key, body: body)
+        return LoadProtocols.post(head: head, body: body.utf8)
     }
 }
 

@@ -6,6 +6,8 @@ import Glibc
 ///
 /// To be used on the loop's thread alone.
 final class LoadConnection {
+    private static let readSize = 16 << 10
+
     private let descriptor: Int32
     private var registration: EpollLoop.Registration?
     private var output: [UInt8] = []
@@ -67,20 +69,15 @@ final class LoadConnection {
     }
 
     private func read() {
-        var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count > 0 {
-                input += buffer[0..<count]
-                continue
+        let isOver = withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 1) { buffer in
+            while true {
+                let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                if count > 0 { input.append(contentsOf: buffer[0..<count]) }
+                // Less than there was room for was all there is.
+                if count != buffer.count { return count == 0 }
             }
-            if count == 0 {
-                onEnd()
-                return
-            }
-            break
         }
-        onInput(self)
+        if isOver { onEnd() } else { onInput(self) }
     }
 }
 

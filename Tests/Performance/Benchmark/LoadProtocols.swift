@@ -2,19 +2,33 @@ import Glibc
 
 /// As much of HTTP/1.1 and WebSocket as a load client needs.
 enum LoadProtocols {
-    /// The head of a request with a JSON body.
+    /// A request with a JSON body.
     static func post(_ path: String, key: String, body: String) -> [UInt8] {
+        post(head: postHead(path, key: key), body: body.utf8)
+    }
+
+    /// The head of a request with a JSON body, but for the body's length, so that it is made but once.
+    static func postHead(_ path: String, key: String) -> [UInt8] {
         Array(
             """
             POST \(path) HTTP/1.1\r
             host: 127.0.0.1\r
             authorization: Bearer \(key)\r
             content-type: application/json\r
-            content-length: \(body.utf8.count)\r
-            \r
-            \(body)
+            content-length:\u{20}
             """.utf8
         )
+    }
+
+    /// A request of a head made before and a body.
+    static func post(head: [UInt8], body: some Collection<UInt8>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(head.count + body.count + 16)
+        bytes += head
+        bytes += String(body.count).utf8
+        bytes += [13, 10, 13, 10]
+        bytes += body
+        return bytes
     }
 
     /// A request without a body.
@@ -51,24 +65,48 @@ enum LoadProtocols {
         return frame + [0, 0, 0, 0] + payload
     }
 
-    /// The size of the first whole answer in `bytes` and its status; nil when it is not whole.
+    private static let contentLength = Array("content-length: ".utf8)
+
+    /// The size of the first whole answer of the gateway in `bytes` and its status; nil when it is not whole.
+    ///
+    /// The gateway writes names of headers in small letters.
     static func answer(in bytes: [UInt8]) -> (size: Int, status: Int)? {
-        guard let head = endOfHead(bytes) else { return nil }
-        let text = String(decoding: bytes[0..<head], as: UTF8.self)
-        let status = Int(text.dropFirst(9).prefix(3)) ?? 0
+        guard let head = endOfHead(bytes), head >= 12 else { return nil }
+        let status = number(in: bytes, at: 9)
         var length = 0
-        for line in text.split(separator: "\r\n") where line.lowercased().hasPrefix("content-length:") {
-            length = Int(line.dropFirst(15).filter(\.isNumber)) ?? 0
+        var line = 0
+        while line < head {
+            if bytes[line] == contentLength[0], bytes[line..<head].starts(with: contentLength) {
+                length = number(in: bytes, at: line + contentLength.count)
+                break
+            }
+            while line < head, bytes[line] != 10 { line += 1 }
+            line += 1
         }
         return bytes.count >= head + length ? (head + length, status) : nil
+    }
+
+    /// The decimal number that begins at `start`.
+    private static func number(in bytes: [UInt8], at start: Int) -> Int {
+        var number = 0
+        var index = start
+        while index < bytes.count, (48...57).contains(bytes[index]) {
+            number = number * 10 + Int(bytes[index] - 48)
+            index += 1
+        }
+        return number
     }
 
     /// Where the first head in `bytes` ends.
     static func endOfHead(_ bytes: [UInt8]) -> Int? {
         guard bytes.count >= 4 else { return nil }
-        for index in 0...(bytes.count - 4)
-        where bytes[index] == 13 && bytes[index + 1] == 10 && bytes[index + 2] == 13 && bytes[index + 3] == 10 {
-            return index + 4
+        var index = 3
+        // A line feed is rare: what is before it is looked at only there.
+        while index < bytes.count {
+            if bytes[index] == 10, bytes[index - 1] == 13, bytes[index - 2] == 10, bytes[index - 3] == 13 {
+                return index + 1
+            }
+            index += 1
         }
         return nil
     }

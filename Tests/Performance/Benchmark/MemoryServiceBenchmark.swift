@@ -10,6 +10,8 @@ enum MemoryServiceBenchmark {
         options.startsWorker = false
         options.startsExecutor = false
         options.environment = BenchmarkSettings.environment
+        options.ownsPostgres = true
+        options.postgresSettings = BenchmarkSettings.postgres
         try await withOwnPlatform(options) { platform in
             guard let key = platform.client.key else { throw BenchmarkError("the platform has no key") }
             let load = Requests(key: key)

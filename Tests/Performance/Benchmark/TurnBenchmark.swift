@@ -10,6 +10,8 @@ enum TurnBenchmark {
     static func run(_ report: inout Report) async throws {
         var options = PlatformOptions()
         options.environment = BenchmarkSettings.environment
+        options.ownsPostgres = true
+        options.postgresSettings = BenchmarkSettings.postgres
         try await withOwnPlatform(options) { platform in
             guard let key = platform.client.key else { throw BenchmarkError("the platform has no key") }
             try await Task.sleep(for: .seconds(3))
