@@ -179,7 +179,10 @@ let testTargets: [Target] = [
     tests(
         "Unit",
         "ServiceKitTests",
-        ["ServiceKit", "EventBus", "JSON", "Lifecycle", "Observability", "Postgres", "Resilience", "Store"]
+        [
+            "ServiceKit", "Configuration", "EventBus", "JSON", "Lifecycle", "Observability", "Postgres", "Resilience",
+            "Store",
+        ]
     ),
     tests(
         "Integration",

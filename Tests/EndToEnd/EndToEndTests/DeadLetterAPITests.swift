@@ -146,4 +146,34 @@ struct DeadLetterAPITests {
             }
         }
     }
+
+    @Test("While the broker or Postgres is away the answer is 503 and nothing is counted; then it goes on")
+    func outages() async throws {
+        var options = PlatformOptions()
+        options.ownsPostgres = true
+        try await withOwnPlatform(options) { platform in
+            let letter = try await Self.makeLetter(platform)
+            let path = "/v1/admin/dlq/\(letter.id)"
+            try await platform.broker.kill9()
+            let response = try await platform.client.post("\(path)/redrive", json: [:])
+            #expect(response.status == 503)
+            #expect(response.code == "unavailable")
+            #expect(response.headers["retry-after"] != nil)
+            #expect(try await platform.client.get(path).json["redrives"] == 0)
+            try await platform.broker.restart()
+            try await eventually("a broker that takes it", timeout: .seconds(60)) {
+                try await platform.client.post("\(path)/redrive", json: [:]).status == 200
+            }
+            #expect(try await platform.client.get(path).json["redrives"] == 1)
+
+            try await platform.postgres.kill9()
+            for (method, path) in [
+                ("GET", "/v1/admin/dlq"), ("GET", path), ("POST", "\(path)/redrive"), ("DELETE", path),
+            ] {
+                let response = try await platform.client.request(method, path)
+                #expect(response.status == 503, "\(method) \(path)")
+                try APISchemas.expect(response.json, "Problem")
+            }
+        }
+    }
 }

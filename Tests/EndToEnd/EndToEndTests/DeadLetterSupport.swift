@@ -27,7 +27,12 @@ enum HandPut {
 
     /// What is no event: too large, and nothing else is wrong with it.
     static func oversized(_ text: String) -> String {
-        text + String(repeating: " ", count: EventLimits.bytesMax + 1 - text.utf8.count)
+        padded(text, to: EventLimits.bytesMax + 1)
+    }
+
+    /// The same event with blanks behind it.
+    static func padded(_ text: String, to bytes: Int) -> String {
+        text + String(repeating: " ", count: bytes - text.utf8.count)
     }
 }
 

@@ -76,7 +76,11 @@ struct PoisonTests {
                     )
                 }
                 good.append(unique("good"))
-                let last = HandPut.message(good[good.count - 1], session)
+                // As large as an event may be.
+                let last = HandPut.padded(
+                    HandPut.message(good[good.count - 1], session),
+                    to: EventLimits.bytesMax
+                )
                 try await platform.publish(Topic.inbound.rawValue, key: session, [last])
                 for eventID in good {
                     _ = try await tap.record(Topic.outbound.rawValue) {
@@ -163,6 +167,26 @@ struct PoisonTests {
             let behind = try await platform.client.post("Calculate 4 + 5", session: session)
             #expect(try await platform.client.answer(to: behind).isEmpty == false)
             try await Self.expectDeadLetters(platform, .toolResults, key: session, poisons)
+        }
+    }
+
+    @Test("On conversation.outbound and conversation.deltas poison stops no stream")
+    func streams() async throws {
+        try await withPlatform { platform in
+            let session = unique("poison")
+            let stream = try await platform.client.stream(session)
+            defer { stream.cancel() }
+            for topic in [Topic.outbound, .deltas] {
+                let poisons = Self.poisons(HandPut.message(unique("bad"), session), "{}")
+                for poison in poisons {
+                    let headers = poison.headers + [BusHeader("position", "1.1")]
+                    try await platform.publish(topic.rawValue, key: session, [poison.text], headers: headers)
+                }
+            }
+            let sent = try await platform.client.post("hello", session: session)
+            let events = try await stream.events(through: \.isFinal)
+            #expect(events.allSatisfy { $0.turnID == sent.eventID })
+            #expect(events.last?.json["message"] == "You said: hello")
         }
     }
 
