@@ -107,7 +107,7 @@ let services: [Target] = [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer",
             "HTTPClient",
             "EventBus", "Postgres", "Redis", "Resilience", "Domain", "ServiceKit", "Store", "Budget", "Policy",
-            "Models", "Tools", "Caching",
+            "Models", "Tools", "Memory", "MemoryStore", "Caching",
         ]
     ),
     service(
@@ -175,7 +175,7 @@ let testTargets: [Target] = [
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "MemoryStateTests", ["MemoryStore", "Memory", "JSON"]),
     tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "TestKit"]),
-    tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Models", "Store"]),
+    tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Memory", "Models", "Store"]),
     tests(
         "Unit",
         "ServiceKitTests",

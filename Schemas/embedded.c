@@ -35,6 +35,9 @@ static const unsigned char memory_sql[] = {
 static const unsigned char group_shares_sql[] = {
 #embed "database/0004_group_shares.sql"
 };
+static const unsigned char memory_auto_sql[] = {
+#embed "database/0005_memory_auto.sql"
+};
 static const unsigned char openapi[] = {
 #embed "api/openapi.json"
 };
@@ -53,6 +56,7 @@ static const struct schemas_file files[] = {
     FILE_ENTRY("database/0002_fault_tolerance.sql", fault_tolerance_sql),
     FILE_ENTRY("database/0003_memory.sql", memory_sql),
     FILE_ENTRY("database/0004_group_shares.sql", group_shares_sql),
+    FILE_ENTRY("database/0005_memory_auto.sql", memory_auto_sql),
     FILE_ENTRY("api/openapi.json", openapi),
 };
 

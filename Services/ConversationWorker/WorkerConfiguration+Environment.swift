@@ -51,8 +51,38 @@ extension WorkerConfiguration {
             help: "the longest time for a turn's work in one go, all tries of the model included"
         )
         policy = PolicySettings(environment: &environment)
+        memory = Self.memory(&environment)
         model = Self.model(&environment)
         fallbackModel = Self.fallback(like: model, &environment)
+    }
+
+    private static func memory(_ environment: inout EnvironmentReader) -> ConversationMemory.Configuration {
+        var memory = ConversationMemory.Configuration()
+        memory.learnAt = environment.int(
+            "PARLEY_MEMORY_LEARN_AT",
+            default: memory.learnAt,
+            in: 1...1000,
+            help: "messages after which a conversation with `memory: auto` becomes a pattern"
+        )
+        memory.predictionsMax = environment.int(
+            "PARLEY_MEMORY_PREDICTIONS",
+            default: memory.predictionsMax,
+            in: 0...20,
+            help: "predictions of the memory that a model gets"
+        )
+        memory.tokensMax = environment.int(
+            "PARLEY_MEMORY_TOKENS_MAX",
+            default: memory.tokensMax,
+            in: 1...1000,
+            help: "words of a message that are observed; the first ones count"
+        )
+        memory.timeout = environment.duration(
+            "PARLEY_MEMORY_TIMEOUT",
+            default: memory.timeout,
+            in: .milliseconds(1) ... .seconds(10),
+            help: "how long a turn waits for its memory before it goes on without"
+        )
+        return memory
     }
 
     /// The second profile, with the first one's times.

@@ -43,6 +43,8 @@ struct WorkerConfiguration: Sendable {
     var fallbackModel: ModelProfile?
     /// The tools that models are offered.
     var tools: ToolSettings
+    /// How personas with `memory: auto` remember.
+    var memory = ConversationMemory.Configuration()
     /// Where policies are decided.
     var policy: PolicySettings
 }

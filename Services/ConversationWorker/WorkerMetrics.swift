@@ -5,6 +5,8 @@ struct WorkerMetrics: Sendable {
     private let turns: MetricFamily<Counter>
     private let turnSeconds: Histogram
     private let modelSeconds: Histogram
+    private let recalls: MetricFamily<Counter>
+    private let recallSeconds: Histogram
 
     /// Registers the counts.
     init(_ registry: MetricsRegistry) {
@@ -19,6 +21,16 @@ struct WorkerMetrics: Sendable {
             "Seconds of a model call.",
             buckets: Histogram.latencyBuckets
         )
+        recalls = registry.counter(
+            "parley_turn_memory_total",
+            "Turns that asked their memory, by outcome: predicted, nothing, timed_out or failed.",
+            labels: ["outcome"]
+        )
+        recallSeconds = registry.histogram(
+            "parley_turn_memory_seconds",
+            "Seconds that a turn waited for its memory.",
+            buckets: Histogram.latencyBuckets
+        )
     }
 
     /// A turn has ended with an answer or without.
@@ -29,6 +41,12 @@ struct WorkerMetrics: Sendable {
     /// A turn's outcome is decided.
     func turnDecided(_ outcome: String) {
         turns.labels(outcome).increment()
+    }
+
+    /// The memory of a turn has answered, or has not.
+    func recalled(_ outcome: String, after duration: Duration) {
+        recalls.labels(outcome).increment()
+        recallSeconds.observe(duration)
     }
 
     /// Measures a model call, whether it succeeds or not.

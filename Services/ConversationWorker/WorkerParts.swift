@@ -4,6 +4,7 @@ import EventBus
 import HTTPClient
 import HTTPServer
 import Lifecycle
+import MemoryStore
 import Models
 import Observability
 import Policy
@@ -26,12 +27,9 @@ struct WorkerParts {
         let slots = TurnSlots(count: configuration.turnsMax)
         let tools = try configuration.tools.offered()
         let runs = runtime.toolRuns()
-        let runner = try Self.runner(configuration, runtime, turns, tools)
-        let scheduler = TurnScheduler(
-            runner: runner,
-            slots: slots,
-            drainTimeout: configuration.drainTimeout
-        )
+        let memory = try Self.memory(configuration, runtime, WorkerMetrics(runtime.metrics))
+        let runner = try Self.runner(configuration, runtime, turns, tools, memory)
+        let scheduler = TurnScheduler(runner: runner, slots: slots, drainTimeout: configuration.drainTimeout)
         let operations = OperationsRoutes(runtime: runtime)
         let answers = ToolResultHandler(
             gate: runtime.gate,
@@ -46,6 +44,8 @@ struct WorkerParts {
             LoopService("turn-store", run: turns.run, shutdown: turns.close),
             LoopService("message-store", run: messages.run, shutdown: messages.close),
             LoopService("run-store", run: runs.run, shutdown: runs.close),
+            LoopService("memory-sessions", run: memory.sessions.run, shutdown: memory.sessions.close),
+            LoopService("memory-nodes", run: memory.nodes.run, shutdown: memory.nodes.close),
             HTTPService(configuration: configuration.service.http, logger: runtime.logger) { request in
                 operations.answer(request) ?? HTTPResponse(status: 404)
             },
@@ -80,7 +80,8 @@ struct WorkerParts {
         _ configuration: WorkerConfiguration,
         _ runtime: ServiceRuntime,
         _ turns: TurnStore,
-        _ tools: ToolRegistry
+        _ tools: ToolRegistry,
+        _ memory: ConversationMemory
     ) throws -> TurnRunner {
         TurnRunner(
             turns: turns,
@@ -89,11 +90,12 @@ struct WorkerParts {
             tools: tools,
             policy: try configuration.policy.engine(for: runtime),
             budget: BudgetManager(postgres: runtime.database, redis: runtime.redis),
+            memory: memory,
             model: try model(configuration, runtime),
             profile: configuration.model,
             producer: runtime.producer,
             publisher: runtime.publisher,
-            metrics: WorkerMetrics(runtime.metrics),
+            metrics: memory.metrics,
             logger: runtime.logger,
             toolRoundsMax: configuration.toolRoundsMax,
             attemptsMax: configuration.attemptsMax,
@@ -120,6 +122,20 @@ struct WorkerParts {
             await results.shutdown()
             slots.close()
         }
+    }
+
+    private static func memory(
+        _ configuration: WorkerConfiguration,
+        _ runtime: ServiceRuntime,
+        _ metrics: WorkerMetrics
+    ) throws -> ConversationMemory {
+        ConversationMemory(
+            sessions: MemorySessions(database: runtime.database),
+            nodes: try MemoryNodes(database: runtime.database),
+            configuration: configuration.memory,
+            metrics: metrics,
+            logger: runtime.logger
+        )
     }
 
     private static func model(_ configuration: WorkerConfiguration, _ runtime: ServiceRuntime) throws -> ModelCaller {

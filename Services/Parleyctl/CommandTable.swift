@@ -10,8 +10,8 @@ enum CommandTable {
     static var commands: [any Command.Type] {
         [
             SendCommand.self, TailCommand.self, LagCommand.self, TopicsCommand.self, MigrateCommand.self,
-            TenantsCommand.self, KeysCommand.self, BudgetsCommand.self, SchemaCommand.self, MemoryCommand.self,
-            DeadLettersCommand.self,
+            TenantsCommand.self, KeysCommand.self, BudgetsCommand.self, PersonasCommand.self, SchemaCommand.self,
+            MemoryCommand.self, DeadLettersCommand.self,
         ]
     }
 

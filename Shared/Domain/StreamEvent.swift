@@ -85,6 +85,7 @@ package struct StreamEvent: Sendable, Equatable {
             details.set("role", .string(event.role.rawValue))
             details.set("message", .string(event.message))
             if let persona = event.personaID { details.set("persona_id", .string(persona)) }
+            if let metadata = event.metadata { details.set("metadata", metadata) }
             if let usage = event.usage { details.set("usage", usage.json) }
             if let createdAt = event.createdAt { details.set("created_at", .string(createdAt)) }
         case .toolRequest, .toolResult, .turnFailed, .turnCancelled:

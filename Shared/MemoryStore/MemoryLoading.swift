@@ -15,12 +15,14 @@ enum MemoryLoading {
     /// - Parameters:
     ///   - sessions: Which.
     ///   - touches: Whether they count as used.
+    ///   - includesExpired: Whether they are read although they have expired.
     ///   - database: The pool.
     /// - Returns: What each is; nil for one that is not there or has expired.
     /// - Throws: `PostgresError`.
     static func load(
         _ sessions: [Wanted],
         touches: Bool,
+        includesExpired: Bool = false,
         from database: PostgresClient
     ) async throws -> [MemorySnapshot?] {
         let tenants = PostgresParameter.textArray(sessions.map(\.key.tenantID))
@@ -28,7 +30,7 @@ enum MemoryLoading {
         let versions = PostgresParameter.intArray(sessions.map { $0.known?.version ?? -1 })
         var statements: [(PostgresStatement, [PostgresParameter])] = []
         if touches { statements.append((MemorySQL.touch, [tenants, ids])) }
-        statements.append((MemorySQL.load, [tenants, ids, versions]))
+        statements.append((MemorySQL.load, [tenants, ids, versions, .bool(includesExpired)]))
         // A move of an end that a crash of the server undoes is no loss: the next use moves it again.
         let results = try await database.batch(
             settings: TenantScope.settings(sessions.map(\.key.tenantID)) + [("synchronous_commit", "off")],
@@ -54,7 +56,8 @@ enum MemoryLoading {
             createdAt: try row.microseconds("created_at"),
             expiresAt: try row.microseconds("expires_at"),
             remainingSeconds: try row.int64("remaining_seconds"),
-            percept: try row.jsonOrNil("percept")
+            percept: try row.jsonOrNil("percept"),
+            hasExpired: try row.bool("has_expired")
         )
     }
 
@@ -71,7 +74,8 @@ enum MemoryLoading {
             ),
             version: try row.int64("version"),
             time: try row.int("observed"),
-            lastSeq: try row.int64("last_seq")
+            lastSeq: try row.int64("last_seq"),
+            turnSeq: try row.int64("turn_seq")
         )
         let eventsFrom = try row.int64("events_from")
         let emotivesFrom = try row.int64("emotives_from")

@@ -21,13 +21,15 @@ package struct MemorySessionState: Sendable {
     private(set) var version: Int64
     /// The number of the newest observation.
     private(set) var lastSeq: Int64
+    /// The newest turn of the conversation whose message was observed by itself; 0: none was.
+    private(set) var turnSeq: Int64
     /// The numbers of the observations that the events, the emotives and the metadata in memory come from.
     private var eventSeqs: [Int64] = []
     private var emotiveSeqs: [Int64] = []
     private var metadataSeqs: [Int64] = []
 
     /// A session as it is stored.
-    init(_ session: NewMemorySession, version: Int64, time: Int, lastSeq: Int64) {
+    init(_ session: NewMemorySession, version: Int64, time: Int, lastSeq: Int64, turnSeq: Int64 = 0) {
         key = session.key
         nodeID = session.nodeID
         metadata = session.metadata
@@ -36,6 +38,7 @@ package struct MemorySessionState: Sendable {
         memory = ShortTermMemory(time: time)
         self.version = version
         self.lastSeq = lastSeq
+        self.turnSeq = turnSeq
     }
 
     /// Puts a stored observation behind the ones that are there.
@@ -70,6 +73,11 @@ package struct MemorySessionState: Sendable {
         switch operation {
         case .observe(let observations, let options):
             observe(observations, options, &answer, &change)
+        case .observeTurn(let seq, let incoming):
+            if seq > turnSeq {
+                turnSeq = seq
+                observe([incoming], SequenceOptions(), &answer, &change)
+            }
         case .learn:
             answer.finallyLearned = try learn(&change)
         case .clear:

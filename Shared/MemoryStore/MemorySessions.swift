@@ -106,13 +106,20 @@ package final class MemorySessions: Sendable {
     /// A session as this process last knew it.
     func atHand(_ key: MemorySessionKey) -> MemorySessionState? { atHand[key] }
 
-    /// Ends a session.
+    /// Ends a session; what a conversation has in it by itself is learned with it.
     /// - Returns: Whether there was one that had not expired.
     /// - Throws: `PostgresError`.
     package func delete(_ key: MemorySessionKey) async throws -> Bool {
-        let row = try await row(MemorySQL.delete, key)
-        atHand.remove(key)
-        return try row?.bool("alive") ?? false
+        defer { atHand.remove(key) }
+        if let row = try await row(MemorySQL.delete, key) { return try row.bool("alive") }
+        return try await MemoryEnding.end(key, in: database) == .deleted
+    }
+
+    /// Ends a session if it has expired and nobody has swept it up yet, so that another of its name can begin.
+    /// - Throws: `PostgresError`.
+    package func endIfExpired(_ key: MemorySessionKey) async throws {
+        guard try await isAlive(key) == false else { return }
+        _ = try await delete(key)
     }
 
     /// Whether a session is there; it does not count as used.

@@ -87,6 +87,9 @@ package struct IncomingObservation: Sendable {
 package enum MemoryOperation: Sendable {
     /// Observations, one after another.
     case observe([IncomingObservation], SequenceOptions)
+    /// The message of a conversation's turn, unless that turn or a later one was observed before: turns of a
+    /// conversation follow each other, so each is observed once, however often it is asked for.
+    case observeTurn(seq: Int64, IncomingObservation)
     /// Makes a pattern of the short-term memory.
     case learn
     /// Empties the short-term memory.
@@ -164,4 +167,6 @@ package struct MemorySnapshot: Sendable {
     package let remainingSeconds: Int64
     /// What was observed last, as JSON text; nil before the first time.
     package let percept: [UInt8]?
+    /// Whether its end has come already; only those who ask for such sessions see them.
+    var hasExpired = false
 }

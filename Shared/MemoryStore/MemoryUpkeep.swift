@@ -48,11 +48,31 @@ package struct MemoryUpkeep: Sendable {
             )
             guard let row = results[0].rows.first else { break }
             ended += try row.int("ended")
+            ended += try await learn(row)
             if try row.int("looked_at") < Self.sessionsPerSweep { break }
         }
         let (seconds, attoseconds) = configuration.noticeRetention.components
         let retention = seconds * 1000 + attoseconds / 1_000_000_000_000_000
         _ = try await database.batch(settings: settings, [(MemoryUpkeepSQL.dropNotices, [.int(retention)])])
+        return ended
+    }
+
+    /// Ends the sessions that a sweep has left because there is something to learn in them.
+    private func learn(_ row: PostgresRow) async throws -> Int {
+        guard let text = try row.jsonOrNil("learning") else { return 0 }
+        var ended = 0
+        var failure: (any Error)?
+        for name in try MemoryRows.parse(text).arrayValue ?? [] {
+            guard let tenant = name[0]?.stringValue, let session = name[1]?.stringValue else { continue }
+            do {
+                let key = MemorySessionKey(tenantID: tenant, sessionID: session)
+                if try await MemoryEnding.end(key, in: database, onlyExpired: true) != nil { ended += 1 }
+            } catch {
+                // One that cannot be ended does not keep the others.
+                failure = error
+            }
+        }
+        if let failure { throw failure }
         return ended
     }
 

@@ -22,11 +22,17 @@ enum MemoryWriting {
     ///   - steps: One for each of some sessions.
     ///   - signature: Names this write; another one for each call.
     ///   - database: The pool.
+    ///   - ending: Why the sessions end with this write, which they may then have outlived; nil: they live on.
     /// - Returns: For each that was written the number of its node's last change; the others, which have nil, were
     ///   changed or ended by somebody else.
     /// - Throws: `PostgresError`; then none was.
-    static func write(_ steps: [MemoryStep], signature: String, to database: PostgresClient) async throws -> [Int64?] {
-        var statements = [(MemorySQL.change, sessions(steps) + [.text(signature)])]
+    static func write(
+        _ steps: [MemoryStep],
+        signature: String,
+        to database: PostgresClient,
+        ending: MemoryEnding.Reason? = nil
+    ) async throws -> [Int64?] {
+        var statements = [(MemorySQL.change, sessions(steps) + [.text(signature), .bool(ending != nil)])]
         let name = PostgresParameter.text(signature)
         if let rows = observations(steps) { statements.append((MemorySQL.observe, rows + [name])) }
         if let rows = forgotten(steps) { statements.append((MemorySQL.forget, rows + [name])) }
@@ -45,6 +51,11 @@ enum MemoryWriting {
                     )
                 )
             }
+        }
+        if let ending {
+            let tenants = PostgresParameter.textArray(steps.map(\.before.key.tenantID))
+            let ids = PostgresParameter.textArray(steps.map(\.before.key.sessionID))
+            statements.append((MemorySQL.deleteSigned, [tenants, ids, name, .text(ending.rawValue)]))
         }
         let results = try await database.batch(
             settings: TenantScope.settings(steps.map(\.before.key.tenantID)),
@@ -65,7 +76,7 @@ enum MemoryWriting {
             .intArray(steps.map(\.after.emotivesFrom)), .intArray(steps.map(\.after.metadataFrom)),
             .textArray(steps.map { $0.change.percept.map(MemoryRows.percept) }),
             .textArray(steps.map { $0.change.setsSettings ? JSONValue.object($0.after.settings.json).string : nil }),
-            .intArray(steps.map { Int64($0.after.ttlSeconds) }),
+            .intArray(steps.map { Int64($0.after.ttlSeconds) }), .intArray(steps.map(\.after.turnSeq)),
         ]
     }
 

@@ -10,11 +10,14 @@ package struct Persona: Sendable, Equatable {
     package let prompt: String
     /// The tools that the persona may be offered; nil means all.
     package let tools: [String]?
+    /// The node that its conversations remember in by themselves (`memory: auto`); nil when they do not.
+    package let memoryNode: String?
 
     /// Makes a persona.
-    package init(prompt: String = defaultPrompt, tools: [String]? = nil) {
+    package init(prompt: String = defaultPrompt, tools: [String]? = nil, memoryNode: String? = nil) {
         self.prompt = prompt
         self.tools = tools
+        self.memoryNode = memoryNode
     }
 }
 
@@ -31,7 +34,8 @@ package final class PersonaStore: Sendable {
     }
 
     private static let lookup: PostgresStatement = """
-        SELECT prompt, tools FROM personas WHERE tenant_id = $1 AND persona_id = $2
+        SELECT prompt, tools, CASE WHEN memory = 'auto' THEN coalesce(memory_node, persona_id) END AS memory_node
+        FROM personas WHERE tenant_id = $1 AND persona_id = $2
         """
 
     private let database: PostgresClient
@@ -62,7 +66,8 @@ package final class PersonaStore: Sendable {
         let persona = try results[0].rows.first.map { row in
             Persona(
                 prompt: try row.stringOrNil("prompt") ?? Persona.defaultPrompt,
-                tools: try row.isNull("tools") ? nil : row.textArray("tools").compactMap(\.self)
+                tools: try row.isNull("tools") ? nil : row.textArray("tools").compactMap(\.self),
+                memoryNode: try row.stringOrNil("memory_node")
             )
         }
         let entry = Entry(persona: persona ?? Persona(), until: .now + lifetime)

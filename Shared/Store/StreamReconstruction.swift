@@ -77,6 +77,7 @@ struct StreamReconstruction {
             event.personaID = try row.stringOrNil("persona_id")
             event.turnID = turnID
             event.createdAt = try row.timestamp("created_at")
+            event.metadata = try row.jsonOrNil("metadata").map { bytes in try JSONValue.parse(bytes) }
             event.usage = try row.jsonOrNil("usage").map { bytes in TokenUsage(json: try JSONValue.parse(bytes)) }
             return StreamEvent(event, at: position)
         }

@@ -119,6 +119,8 @@ package struct TurnStep: Sendable {
         case model
         /// A call of a tool.
         case tool
+        /// What the memory predicted.
+        case memory
     }
 
     /// The step's number in the turn, from 1.

@@ -73,6 +73,7 @@ extension TurnRunner {
         event.type = ConversationEvent.Kind.message
         event.usage = state.usage
         event.status = TurnOutcome.completed.rawValue
+        event.metadata = state.recall?.metadata
         // What is not valid, or larger than the broker takes, would be stored and reach nobody.
         let payload = event.serialized()
         guard payload.count <= EventLimits.bytesMax, (try? EventSchema.conversationEvent.parse(payload)) != nil else {

@@ -26,6 +26,8 @@ struct TurnRunner: Sendable {
     let policy: any PolicyEngine
     /// Who may use how many tokens.
     let budget: BudgetManager
+    /// The memory of personas that remember by themselves.
+    let memory: ConversationMemory
     /// The model, with its fallback.
     let model: ModelCaller
     /// The profile that policies are asked about.
@@ -105,6 +107,9 @@ struct TurnRunner: Sendable {
         }
         if !state.isAdmitted, let refusal = try await admit(&state, turn: turn) {
             return try await fail(state, refusal, claimsNext: claimsNext)
+        }
+        if let node = persona.memoryNode, state.mayRecall {
+            state.append(try await memory.recall(turn, nodeID: node))
         }
         while true {
             try lease.check()

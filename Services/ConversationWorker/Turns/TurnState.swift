@@ -25,7 +25,7 @@ struct TurnState {
     /// The last answer of the budget.
     private(set) var budget: BudgetDecision?
     private var stepNext = 1
-    private let contextCount: Int
+    private var contextCount: Int
 
     /// Begins, or goes on after what the journal holds.
     /// - Parameters:
@@ -46,6 +46,26 @@ struct TurnState {
 
     /// Whether the policy has been asked in this turn already.
     private(set) var isAdmitted = false
+    /// What the memory came to in this turn; nil when it was not asked.
+    private(set) var recall: MemoryRecall?
+    private var modelHasAnswered = false
+
+    /// Whether the memory may still be asked: once, and not after the model has answered without it.
+    var mayRecall: Bool { recall == nil && !modelHasAnswered }
+
+    /// Notes what the memory came to, and tells the model.
+    mutating func append(_ recall: MemoryRecall) {
+        append(.memory, name: "recall", request: nil, response: recall.json)
+        take(recall)
+    }
+
+    /// The predictions stand behind the instructions, before the history: some models take no system message later.
+    private mutating func take(_ recall: MemoryRecall) {
+        self.recall = recall
+        guard let text = recall.text else { return }
+        messages.insert(ModelMessage(role: .system, content: text), at: min(1, contextCount))
+        contextCount += 1
+    }
 
     private mutating func replay(_ step: TurnStep) {
         stepNext = step.number + 1
@@ -54,7 +74,10 @@ struct TurnState {
             isAdmitted = true
         case .budget:
             break
+        case .memory:
+            if let recall = step.response.flatMap(MemoryRecall.init(json:)) { take(recall) }
         case .model:
+            modelHasAnswered = true
             guard let response = step.response.flatMap({ try? ModelResponse(json: $0) }) else { return }
             messages.append(.assistant(response.text, toolCalls: response.toolCalls))
             if !response.toolCalls.isEmpty { toolRounds += 1 }
@@ -106,6 +129,7 @@ struct TurnState {
     mutating func append(_ response: ModelResponse, request: ModelRequest, profile: String) {
         usage = usage + TokenUsage(inputTokens: response.usage.inputTokens, outputTokens: response.usage.outputTokens)
         append(.model, name: profile, request: journalJSON(of: request), response: response.json)
+        modelHasAnswered = true
         messages.append(.assistant(response.text, toolCalls: response.toolCalls))
         if !response.toolCalls.isEmpty { toolRounds += 1 }
     }

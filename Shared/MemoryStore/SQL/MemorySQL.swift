@@ -44,7 +44,7 @@ enum MemorySQL {
     /// What the gateway does not know already of some sessions: all of it, or only that its version is the newest.
     static let load: PostgresStatement = """
         SELECT i.n, s.node_id, s.version, s.observed, s.last_seq, s.events_from, s.emotives_from, s.metadata_from,
-            s.ttl_seconds, s.created_at, s.expires_at,
+            s.turn_seq, s.ttl_seconds, s.created_at, s.expires_at, s.expires_at <= now() AS has_expired,
             greatest(0, floor(extract(epoch FROM s.expires_at - now())))::bigint AS remaining_seconds,
             CASE WHEN s.version = i.version THEN NULL ELSE s.config END AS config,
             CASE WHEN s.version = i.version THEN NULL ELSE s.metadata END AS metadata,
@@ -56,7 +56,7 @@ enum MemorySQL {
             ), '[]'::json) END AS observations
         FROM unnest($1::text[], $2::text[], $3::int8[]) WITH ORDINALITY AS i(tenant_id, session_id, version, n)
         JOIN memory_sessions s USING (tenant_id, session_id)
-        WHERE s.expires_at > now()
+        WHERE s.expires_at > now() OR $4
         """
 
     /// Moves the end of sessions that someone uses, unless that was done a moment ago or is being done.
@@ -82,21 +82,21 @@ enum MemorySQL {
         WITH locked AS (
             SELECT i.* FROM unnest(
                 $1::text[], $2::text[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
-                $9::text[], $10::text[], $11::int4[]
+                $9::text[], $10::text[], $11::int4[], $12::int8[]
             ) WITH ORDINALITY AS i(
                 tenant_id, session_id, version, observed, last_seq, events_from, emotives_from, metadata_from,
-                percept, config, ttl, n
+                percept, config, ttl, turn_seq, n
             )
             JOIN memory_sessions s USING (tenant_id, session_id)
-            WHERE s.version = i.version AND s.expires_at > now()
+            WHERE s.version = i.version AND (s.expires_at > now() OR $14)
             ORDER BY i.tenant_id, i.session_id
             FOR UPDATE OF s
         )
         UPDATE memory_sessions s SET
-            version = s.version + 1, written_by = $12, observed = i.observed, last_seq = i.last_seq,
+            version = s.version + 1, written_by = $13, observed = i.observed, last_seq = i.last_seq,
             events_from = i.events_from, emotives_from = i.emotives_from, metadata_from = i.metadata_from,
             percept = coalesce(i.percept::json, s.percept), config = coalesce(i.config::json, s.config),
-            ttl_seconds = i.ttl, expires_at = now() + i.ttl * interval '1 second',
+            turn_seq = i.turn_seq, ttl_seconds = i.ttl, expires_at = now() + i.ttl * interval '1 second',
             sweep_at = least(s.sweep_at, now() + i.ttl * interval '1 second')
         FROM locked i
         WHERE s.tenant_id = i.tenant_id AND s.session_id = i.session_id AND s.version = i.version
@@ -216,10 +216,10 @@ enum MemorySQL {
             AND v.tenant_id = m.tenant_id AND v.node_id = m.node_id AND v.seq <= m.cleared_seq
         """
 
-    /// Deletes a session, whether it has expired or not; answers with whether it had.
+    /// Deletes a session that has nothing to learn, whether it has expired or not; answers with whether it had.
     static let delete: PostgresStatement = """
         WITH ended AS (
-            DELETE FROM memory_sessions WHERE tenant_id = $1 AND session_id = $2
+            DELETE FROM memory_sessions WHERE tenant_id = $1 AND session_id = $2 AND turn_seq = 0
             RETURNING tenant_id, session_id, node_id, expires_at > now() AS alive
         ), forgotten AS (
             DELETE FROM memory_observations o USING ended e
@@ -233,6 +233,23 @@ enum MemorySQL {
             FROM ended e
         )
         SELECT alive FROM ended
+        """
+
+    /// Deletes the sessions that a change has signed, for a reason.
+    static let deleteSigned: PostgresStatement = """
+        WITH ended AS (
+            DELETE FROM memory_sessions s USING unnest($1::text[], $2::text[]) AS i(tenant_id, session_id)
+            WHERE s.tenant_id = i.tenant_id AND s.session_id = i.session_id AND s.written_by = $3
+            RETURNING s.tenant_id, s.session_id, s.node_id
+        ), forgotten AS (
+            DELETE FROM memory_observations o USING ended e
+            WHERE o.tenant_id = e.tenant_id AND o.session_id = e.session_id
+        )
+        INSERT INTO memory_notices (tenant_id, event_type, data)
+        SELECT e.tenant_id, 'session.destroyed', json_build_object(
+            'session_id', e.session_id, 'node_id', e.node_id, 'reason', $4::text
+        )
+        FROM ended e
         """
 
     /// Whether a session is there, and whether it has expired.

@@ -45,16 +45,24 @@ enum MemoryUpkeepSQL {
     static let tenants: PostgresStatement = "SELECT tenant_id FROM tenants ORDER BY tenant_id"
 
     /// Ends sessions that have expired, and says when to look again at those that were used meanwhile.
+    ///
+    /// Those that have something to learn first are named, and left to whoever asked for a while.
     static let sweep: PostgresStatement = """
         WITH due AS (
             SELECT tenant_id, session_id FROM memory_sessions
             WHERE sweep_at <= now() ORDER BY sweep_at LIMIT $1 FOR UPDATE SKIP LOCKED
         ), later AS (
-            UPDATE memory_sessions s SET sweep_at = s.expires_at FROM due d
-            WHERE s.tenant_id = d.tenant_id AND s.session_id = d.session_id AND s.expires_at > now()
+            UPDATE memory_sessions s SET sweep_at = CASE
+                WHEN s.expires_at > now() THEN s.expires_at ELSE now() + interval '10 seconds'
+            END
+            FROM due d
+            WHERE s.tenant_id = d.tenant_id AND s.session_id = d.session_id
+                AND (s.expires_at > now() OR s.turn_seq > 0)
+            RETURNING s.tenant_id, s.session_id, s.expires_at <= now() AS is_over
         ), ended AS (
             DELETE FROM memory_sessions s USING due d
             WHERE s.tenant_id = d.tenant_id AND s.session_id = d.session_id AND s.expires_at <= now()
+                AND s.turn_seq = 0
             RETURNING s.tenant_id, s.session_id, s.node_id
         ), forgotten AS (
             DELETE FROM memory_observations o USING ended e
@@ -66,7 +74,8 @@ enum MemoryUpkeepSQL {
             )
             FROM ended e
         )
-        SELECT (SELECT count(*) FROM due) AS looked_at, (SELECT count(*) FROM ended) AS ended
+        SELECT (SELECT count(*) FROM due) AS looked_at, (SELECT count(*) FROM ended) AS ended,
+            (SELECT json_agg(json_build_array(tenant_id, session_id)) FROM later WHERE is_over) AS learning
         """
 
     /// Drops notices that everyone who listens has had.

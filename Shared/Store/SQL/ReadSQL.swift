@@ -62,7 +62,7 @@ enum ReadSQL {
     static let streamTurns: PostgresStatement = .init(
         """
         SELECT t.turn_id, t.seq, t.status, t.attempt, t.stream_next, t.error_code, t.error_message,
-            e.event_id, e.role, e.message, e.persona_id, e.usage, e.created_at
+            e.event_id, e.role, e.message, e.persona_id, e.metadata, e.usage, e.created_at
         FROM \(turnsFrom)
         LEFT JOIN LATERAL (
             SELECT * FROM session_events

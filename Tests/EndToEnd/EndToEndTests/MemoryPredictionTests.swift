@@ -136,4 +136,34 @@ struct MemoryPredictionTests {
             #expect(name.hasPrefix("PTRN|"))
         }
     }
+
+    @Test("A gateway that runs and knows the node sees what an operator imports into it")
+    func imported() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let (source, node) = (unique("node"), unique("node"))
+            let teacher = try await memory.begin(source)
+            for word in ["wake", "coffee"] { try await memory.observe(teacher, [word]) }
+            let name = try await memory.learn(teacher)
+            let path = TemporaryFolder.shared.uniquePath("memory", suffix: ".jsonl")
+            #expect(try await platform.parleyctl(["memory", "export", source, "--file", path]).exit == .exited(0))
+
+            let pupil = try await memory.begin(node)
+            for word in ["wake", "tea"] { try await memory.observe(pupil, [word]) }
+            let own = try await memory.learn(pupil)
+            try await memory.observe(pupil, ["wake"])
+            func predicted() async throws -> Set<String> {
+                Set(try await memory.predictions(pupil).compactMap { $0["name"]?.stringValue })
+            }
+            // The index of the node is there, and behind from now on.
+            #expect(try await predicted() == [String(own.dropFirst(5))])
+            #expect(try await platform.parleyctl(["memory", "import", node, "--file", path]).exit == .exited(0))
+            #expect(try await predicted() == [String(own.dropFirst(5)), String(name.dropFirst(5))])
+            // What is imported once more is the same pattern, seen more often.
+            let again = try await platform.parleyctl(["memory", "import", node, "--file", path, "--add"])
+            #expect(again.exit == .exited(0), "\(again.standardError)")
+            let frequencies = try await memory.predictions(pupil).compactMap { $0["frequency"]?.intValue }
+            #expect(frequencies.sorted() == [1, 2])
+        }
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import TestKit
 import Testing
@@ -32,5 +33,107 @@ struct MemoryToolTests {
             let observe = try #require(tools.first { $0["name"] == "memory_observe" })
             #expect(observe["idempotent"] == false)
         }
+    }
+
+    @Test("A request that comes several times observes once")
+    func redelivered() async throws {
+        try await withPlatform { platform in
+            let session = unique("again")
+            func request(_ word: String) -> JSONValue {
+                [
+                    "event_id": .string(unique("call")), "session_id": .string(session),
+                    "tool_name": "memory_observe", "args": ["strings": [.string(word)]],
+                ]
+            }
+            let first = request("a").string
+            try await platform.tapping(["tool.results"]) { tap in
+                try await platform.publish("tool.requests", key: session, [first, first])
+                _ = try await tap.record("tool.results") { $0["session_id"]?.stringValue == session }
+                // After the answer too. What comes behind in the same session is handled behind.
+                let last = request("b")
+                try await platform.publish("tool.requests", key: session, [first, first, last.string])
+                let result = try await tap.record("tool.results") { $0["event_id"] == last["event_id"] }
+                #expect(result.json["status"] == "success")
+            }
+            #expect(try await platform.memory.memory(session) == [["a"], ["b"]])
+        }
+    }
+
+    @Test("Sessions of two tenants with the same name have each their own memory")
+    func tenants() async throws {
+        try await withPlatform { platform in
+            let other = try await platform.makeTenant(unique("tenant"))
+            let session = unique("shared")
+            func call(_ client: PlatformClient, _ tool: String, _ arguments: JSONValue) async throws -> JSONValue {
+                let body: JSONValue = [
+                    "tool_name": .string(tool), "args": arguments, "session_id": .string(session),
+                ]
+                let run = try await client.post("/v1/tool/request?wait=30", json: body)
+                #expect(run.json["status"] == "success", "\(run.json.string)")
+                return run.json["payload"] ?? .null
+            }
+            let secret = unique("secret")
+            for word in ["wake", secret] {
+                _ = try await call(platform.client, "memory_observe", ["strings": [.string(word)]])
+            }
+            _ = try await call(platform.client, "memory_learn", [:])
+            _ = try await call(platform.client, "memory_observe", ["strings": [.string(secret)]])
+            let mine = try await call(platform.client, "memory_predict", [:])
+            #expect(mine["predictions"]?.arrayValue?.isEmpty == false)
+            let observed = try await call(other, "memory_observe", ["strings": [.string(secret)]])
+            #expect(observed["stm_length"] == 1)
+            let theirs = try await call(other, "memory_predict", [:])
+            #expect(theirs["predictions"] == [])
+            #expect(try await MemoryClient(other).memory(session) == [[secret]])
+        }
+    }
+
+    @Test("A persona is offered the memory tools that it has, and what a policy denies it is not run")
+    func personas() async throws {
+        let policies = try Self.policies(persona: "amnesiac", denied: "memory_*")
+        var options = PlatformOptions()
+        options.environment["PARLEY_POLICY_DIR"] = policies
+        try await withOwnPlatform(options) { platform in
+            try await platform.sql(
+                """
+                INSERT INTO personas (tenant_id, persona_id, tools)
+                VALUES ('default', 'reader', '{echo,memory_predict}'), ('default', 'amnesiac', NULL)
+                """
+            )
+            let marker = platform.model.answer { request, _ in
+                request.lastRole == "tool"
+                    ? .text(request.lastContent)
+                    : .toolCalls([.init(name: "memory_observe", arguments: #"{"strings":["a"]}"#)])
+            }
+            let plain = platform.model.answer { _, _ in .text("ok") }
+            try await platform.client.converse("Hello \(plain)", session: unique("s"), persona: "reader")
+            #expect(platform.model.requests(plain).last?.toolNames.sorted() == ["echo", "memory_predict"])
+            let session = unique("denied")
+            let reply = try await platform.client.converse("Go \(marker)", session: session, persona: "amnesiac")
+            let answer = reply["message"]?.stringValue ?? ""
+            #expect(answer.contains("denied") || answer.contains("does not allow"), "\(answer)")
+            #expect(try await platform.client.get("/sessions/\(session)/stm").status == 404)
+            // Another persona may.
+            try await platform.client.converse("Go \(marker)", session: session, persona: "other")
+            #expect(try await platform.memory.memory(session) == [["a"]])
+        }
+    }
+
+    /// The platform's own policies, with a persona of the default tenant that may not use some tools.
+    private static func policies(persona: String, denied: String) throws -> String {
+        let folder = try TemporaryFolder.shared.makeFolder("policies")
+        let source = PackageRoot.path + "/deploy/policies"
+        for name in try FileManager.default.contentsOfDirectory(atPath: source) where !name.hasSuffix("_test.rego") {
+            try FileManager.default.copyItem(atPath: "\(source)/\(name)", toPath: "\(folder)/\(name)")
+        }
+        let path = folder + "/data.json"
+        let data = try String(contentsOfFile: path, encoding: .utf8)
+        let changed = data.replacing(
+            "\"personas\": {}",
+            with: "\"personas\": {\"\(persona)\": {\"denied_tools\": [\"\(denied)\"]}}"
+        )
+        #expect(changed != data)
+        try changed.write(toFile: path, atomically: true, encoding: .utf8)
+        return folder
     }
 }

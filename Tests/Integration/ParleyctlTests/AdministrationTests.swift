@@ -127,6 +127,40 @@ import Testing
         }
     }
 
+    @Test func personasAreSetAndListed() async throws {
+        try await withTerminal { terminal, endpoint in
+            #expect(try await terminal.run("personas", "list").rows == [])
+            #expect(try await terminal.run("personas", "set", "--memory", "auto", "guide").exit == .exited(0))
+            #expect(
+                try await terminal.run("personas", "set", "--prompt", "Be brief.", "--memory-node", "n", "clerk").exit
+                    == .exited(0)
+            )
+            #expect(
+                try await terminal.run("personas", "list").rows == [
+                    ["default", "clerk", "off", "-", "(all)", "own"],
+                    ["default", "guide", "auto", "guide", "(all)", "usual"],
+                ]
+            )
+            // What is not named stays.
+            #expect(try await terminal.run("personas", "set", "--memory", "auto", "clerk").exit == .exited(0))
+            #expect(
+                try await endpoint.sql("SELECT prompt, memory, memory_node FROM personas WHERE persona_id = 'clerk'")
+                    == "Be brief.|auto|n"
+            )
+            #expect(try await terminal.run("personas", "set", "--memory", "off", "guide").exit == .exited(0))
+            #expect(try await terminal.run("personas", "list").rows.last?[2] == "off")
+            try await terminal.run("personas", "set", "--memory", "on", "p").expectFailure(64, "auto or off")
+            try await terminal.run("personas", "set", "--prompt", "", "p").expectFailure(64, "--prompt needs a value")
+            let prompt = String(repeating: "x", count: 100_000)
+            #expect(try await terminal.run("personas", "set", "--prompt", prompt, "clerk").exit == .exited(0))
+            try await terminal.run("personas", "set", "--prompt", prompt + "x", "clerk")
+                .expectFailure(64, "at most 100000 bytes")
+            try await terminal.run("personas", "set").expectFailure(64, "PERSONA is missing")
+            try await terminal.run("personas", "set", "--tenant", "none", "p").expectFailure(1, "no tenant none")
+            try await terminal.run("personas", "list", "--tenant", "none").expectFailure(1, "no tenant none")
+        }
+    }
+
     @Test func aDatabaseThatIsNotReadyIsSaid() async throws {
         try await withPostgres { endpoint in
             let empty = OperatorTerminal(settings: ["PARLEY_DATABASE_URL": endpoint.connectionString])

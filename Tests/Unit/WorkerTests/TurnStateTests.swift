@@ -152,4 +152,43 @@ struct TurnStateTests {
         }
         #expect(state(attempt: 4, journal: rounds).toolRounds == 3)
     }
+
+    @Test func predictionsStandBehindTheInstructionsAndComeAgainFromTheJournal() throws {
+        let recall = try #require(
+            MemoryRecall(json: ["outcome": "predicted", "node_id": "n", "patterns": ["p"], "text": "then coffee"])
+        )
+        var first = state()
+        #expect(first.mayRecall)
+        first.append(recall)
+        #expect(!first.mayRecall)
+        let told = [context[0], .system("then coffee")] + context.dropFirst() + [.user("Hi")]
+        #expect(first.messages == told)
+        let request = ModelRequest(messages: first.messages)
+        first.append(response("", calls: [call]), request: request, profile: "default")
+        let journal = first.write(events: []).steps
+        #expect(journal.map(\.kind) == [.memory, .model])
+        #expect(journal[1].request?["context_messages"] == 4)
+        #expect(journal[1].request?["messages"]?.arrayValue?.count == 1)
+        let second = state(isResumed: true, journal: journal)
+        #expect(second.messages == first.messages)
+        #expect(second.recall == recall)
+        #expect(!second.mayRecall)
+    }
+
+    @Test func aTurnWhoseModelAnsweredWithoutMemoryIsNotGivenOneLater() {
+        var first = state()
+        first.append(response("", calls: [call]), request: ModelRequest(messages: first.messages), profile: "default")
+        #expect(!first.mayRecall)
+        #expect(!state(isResumed: true, journal: first.write(events: []).steps).mayRecall)
+    }
+
+    @Test func aMemoryThatGaveNoAnswerIsNotAskedAgainAndTellsNothing() {
+        var first = state()
+        first.append(MemoryRecall(without: .timedOut))
+        #expect(first.messages == context + [.user("Hi")])
+        let second = state(isResumed: true, journal: first.write(events: []).steps)
+        #expect(!second.mayRecall)
+        #expect(second.recall?.metadata == nil)
+        #expect(second.messages == first.messages)
+    }
 }
