@@ -121,6 +121,12 @@ extension ServiceSettings {
             in: .milliseconds(100) ... .seconds(3600),
             help: "after how long an event that nobody processed is published again"
         )
+        store.publishAfterMax = environment.duration(
+            "PARLEY_PUBLISH_AFTER",
+            default: store.publishAfterMax,
+            in: .milliseconds(100) ... .seconds(3600),
+            help: "after how long any service publishes an event whose own has not said that it did"
+        )
         store.openTurnsPerSessionMax = environment.int(
             "PARLEY_SESSION_OPEN_TURNS_MAX",
             default: store.openTurnsPerSessionMax,

@@ -4,8 +4,8 @@ import Postgres
 package struct StoreConfiguration: Sendable {
     /// How long a worker holds a turn without a heartbeat; a lost worker's turns go on after it.
     ///
-    /// Default 3 s.
-    package var leaseDuration: Duration = .seconds(3)
+    /// Default 2.5 s.
+    package var leaseDuration: Duration = .milliseconds(2500)
     /// After how long an event that nobody has processed is published again.
     ///
     /// Default 5 s.

@@ -20,6 +20,7 @@ enum AcceptBenchmark {
         options.environment["PARLEY_TENANT_OPEN_TURNS_MAX"] = "1000000000"
         // And nobody marks them as processed: with the local deadline each would be published again every 5 s.
         options.environment["PARLEY_REPUBLISH_AFTER"] = "60s"
+        options.environment["PARLEY_PUBLISH_AFTER"] = "60s"
         try await withOwnPlatform(options) { platform in
             // The row of a message as it is stored, with its constraints and indexes.
             try await platform.sql("CREATE TABLE bench_messages (LIKE session_events INCLUDING ALL)")
@@ -62,11 +63,12 @@ enum AcceptBenchmark {
             """
         )
         let database = platform.database
+        // Over TCP on the loopback device, as the gateway's clients come.
         let result = try await ChildProcess.run(
             try Programs.find("pgbench"),
             [
                 "-n", "-M", "prepared", "-c", "\(connections)", "-j", "2", "-T", "\(seconds)", "-f", script,
-                "-h", database.socketDirectory, "-p", "\(database.port)", "-U", database.user, database.database,
+                "-h", "127.0.0.1", "-p", "\(database.port)", "-U", database.user, database.database,
             ]
         )
         let line = result.standardOutput.split(separator: "\n").first { $0.hasPrefix("tps = ") }
@@ -88,7 +90,7 @@ func median(_ numbers: [Double]) -> Double {
 enum BenchmarkSettings {
     static let environment = [
         "PARLEY_LOG_LEVEL": "warning",
-        "PARLEY_LEASE_DURATION": "3s",
+        "PARLEY_LEASE_DURATION": "2500ms",
         "PARLEY_REPUBLISH_AFTER": "5s",
         "PARLEY_DATABASE_POOL_SIZE": "16",
         "PARLEY_TOPIC_PARTITIONS": "8",
