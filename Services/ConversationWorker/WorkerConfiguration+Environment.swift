@@ -1,5 +1,6 @@
 import Configuration
 import Models
+import Resilience
 import ServiceKit
 
 extension WorkerConfiguration {
@@ -54,7 +55,15 @@ extension WorkerConfiguration {
         memory = Self.memory(&environment)
         model = Self.model(&environment)
         fallbackModel = Self.fallback(like: model, &environment)
+        // Who has somebody else to ask does not wait long for the first.
+        if fallbackModel != nil {
+            model.retries.retriesMax = min(model.retries.retriesMax, Self.retriesWithFallbackMax)
+        }
     }
+
+    private static let retriesWithFallbackMax = 3
+    /// The longest wait between two tries of the model.
+    private static let modelPauseMax = Duration.seconds(5)
 
     private static func memory(_ environment: inout EnvironmentReader) -> ConversationMemory.Configuration {
         var memory = ConversationMemory.Configuration()
@@ -117,6 +126,7 @@ extension WorkerConfiguration {
         )
         profile.timeout = model.timeout
         profile.idleTimeout = model.idleTimeout
+        profile.retries = model.retries
         return profile
     }
 
@@ -137,6 +147,12 @@ extension WorkerConfiguration {
             "PARLEY_MODEL_IDLE_TIMEOUT",
             default: .seconds(60),
             help: "the longest silence within a try of a model call"
+        )
+        let retriesMax = environment.int(
+            "PARLEY_MODEL_RETRIES_MAX",
+            default: 9,
+            in: 0...100,
+            help: "how often a failed call is repeated; 3 times at most where a fallback can be asked"
         )
         let provider = environment.choice(
             "PARLEY_MODEL_PROVIDER",
@@ -161,6 +177,7 @@ extension WorkerConfiguration {
         )
         profile.timeout = timeout
         profile.idleTimeout = idleTimeout
+        profile.retries = RetryPolicy(retriesMax: retriesMax, delayMax: modelPauseMax)
         return profile
     }
 }

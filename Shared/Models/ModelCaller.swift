@@ -51,8 +51,9 @@ package struct ModelCaller: Sendable {
     package struct Configuration: Sendable {
         /// How long a call waits, in all, for a model whose breaker is open and that has no fallback.
         ///
-        /// Default 45 s: longer than a breaker is open, so that a call sees whether the model has come back.
-        package var patience: Duration = .seconds(45)
+        /// Default 2 minutes: longer than a breaker is open four times on end, so that a model that fails now and then
+        /// makes turns late and lets none fail.
+        package var patience: Duration = .seconds(120)
 
         /// The defaults.
         package init() {}

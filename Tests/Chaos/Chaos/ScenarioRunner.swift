@@ -100,7 +100,7 @@ struct ScenarioRunner: Sendable {
 
     /// The settings that users have by default, where the harness has its own.
     static let environment = [
-        "PARLEY_LEASE_DURATION": "3s", "PARLEY_REPUBLISH_AFTER": "5s", "PARLEY_DATABASE_POOL_SIZE": "10",
-        "PARLEY_TOPIC_PARTITIONS": "8", "PARLEY_LOG_LEVEL": "info",
+        "PARLEY_LEASE_DURATION": "2500ms", "PARLEY_REPUBLISH_AFTER": "5s", "PARLEY_DATABASE_POOL_SIZE": "10",
+        "PARLEY_TOPIC_PARTITIONS": "8", "PARLEY_LOG_LEVEL": "info", "PARLEY_MODEL_RETRIES_MAX": "9",
     ]
 }
