@@ -96,6 +96,7 @@ struct PlatformFoundation: Sendable {
             "PARLEY_MODEL_NAME": "scripted",
             "PARLEY_MODEL_IDLE_TIMEOUT": "15s",
             "PARLEY_MODEL_RETRIES_MAX": "3",
+            "PARLEY_MEMORY_TIMEOUT": "10s",
             "PARLEY_MODEL_API_KEY": "model-key-that-no-log-may-show",
             "PARLEY_LOG_LEVEL": "debug",
         ]

@@ -91,6 +91,7 @@ struct MemoryAutoFaultTests {
     func trouble() async throws {
         var options = PlatformOptions()
         options.startsExecutor = false
+        options.worker["PARLEY_MEMORY_TIMEOUT"] = "2s"
         try await withOwnPlatform(options) { platform in
             let persona = try await platform.rememberingPersona()
             let session = unique("trouble")
