@@ -31,7 +31,8 @@ enum Sabotage: String, Sendable, CaseIterable {
     /// The name of the scenario that needs the mechanism.
     var scenario: String {
         switch self {
-        case .lost, .failed: "worker_kill.mid_stream"
+        // Of two workers the one that is killed may have nothing to lose in so short a run.
+        case .lost, .failed: "worker_kill.only_one"
         case .duplicated: "random_failures.gateway"
         case .outOfOrder, .effectsDoubled: "duplicate_delivery"
         case .chargedTwice: "worker_kill.while_tool_runs"
