@@ -41,24 +41,40 @@ package struct StreamEvent: Sendable, Equatable {
     package let turnID: String
     /// The members that this kind has besides the common ones.
     package let details: JSONObject
+    /// The place of the session's turn before this one, 0 for none; nil where it is not known. Clients do not see it.
+    package let priorTurn: Int64?
 
     /// Makes an event.
-    package init(position: StreamPosition, kind: Kind, sessionID: String, turnID: String, details: JSONObject = [:]) {
+    package init(
+        position: StreamPosition,
+        kind: Kind,
+        sessionID: String,
+        turnID: String,
+        details: JSONObject = [:],
+        priorTurn: Int64? = nil
+    ) {
         self.position = position
         self.kind = kind
         self.sessionID = sessionID
         self.turnID = turnID
         self.details = details
+        self.priorTurn = priorTurn
     }
 
     /// The opening event of an attempt: the first is a start, each later one a restart.
-    package static func opening(position: StreamPosition, sessionID: String, turnID: String) -> StreamEvent {
+    package static func opening(
+        position: StreamPosition,
+        sessionID: String,
+        turnID: String,
+        priorTurn: Int64? = nil
+    ) -> StreamEvent {
         StreamEvent(
             position: position,
             kind: position.attempt == 1 ? .turnStarted : .turnRestarted,
             sessionID: sessionID,
             turnID: turnID,
-            details: position.attempt == 1 ? [:] : ["attempt": .int(position.attempt)]
+            details: position.attempt == 1 ? [:] : ["attempt": .int(position.attempt)],
+            priorTurn: priorTurn
         )
     }
 

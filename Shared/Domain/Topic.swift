@@ -44,6 +44,9 @@ package enum RecordHeader {
     package static let tenant = "tenant"
     /// Where the event stands in its session's stream, on outbound events and deltas; see ``StreamPosition``.
     package static let position = "position"
+    /// The place of the session's turn before this one, 0 for none, on the delta that opens an attempt: so a gateway
+    /// knows when it has missed a turn.
+    package static let priorTurn = "prior-turn"
     /// The name of the schema that the body is valid under.
     package static let schema = "schema"
 }

@@ -129,7 +129,13 @@ extension OutgoingRecord {
             text: "",
             tenantID: turn.key.tenantID
         )
-        return .delta(delta, of: turn, at: position)
+        let record = Self.delta(delta, of: turn, at: position)
+        return OutgoingRecord(
+            topic: record.topic,
+            key: record.key,
+            value: record.value,
+            headers: record.headers + [BusHeader(RecordHeader.priorTurn, String(turn.priorSeq))]
+        )
     }
 
     /// The record that tells clients of a step of the turn; it can be told again from the journal, so it has no row.

@@ -34,7 +34,9 @@ struct StreamRoutes: Sendable {
         }
         let after = try position(of: routed.request)
         let key = SessionKey(tenantID: routed.tenantID, sessionID: sessionID)
-        let feed = StreamFeed(hub: hub, store: store, key: key)
+        let feed = StreamFeed(hub: hub, key: key) { position, turnsMax in
+            try await store.stream(of: sessionID, tenantID: key.tenantID, after: position, limit: turnsMax)
+        }
         if routed.request.isWebSocketUpgrade {
             let sender = Sender(key: key, credentialID: routed.credentialID, traceparent: routed.traceparent)
             return HTTPResponse(

@@ -1,11 +1,11 @@
 import Domain
-import Store
 
 /// What one client gets: first what it has missed, then what happens, each event once and in order.
 struct StreamFeed: Sendable {
     let hub: StreamHub
-    let store: ReadStore
     let key: SessionKey
+    /// Reads what is stored of the session after a position, at most so many turns of it: `ReadStore.stream`.
+    let read: @Sendable (_ position: StreamPosition, _ turnsMax: Int) async throws -> [StreamEvent]
 
     /// How many turns are read from the database at once for a client that comes back.
     static let turnsPerPage = 50
@@ -28,29 +28,80 @@ struct StreamFeed: Sendable {
         // Following begins before the database is read, so that nothing can fall between the two.
         guard let subscription = hub.subscribe(to: key) else { return .full }
         defer { hub.unsubscribe(subscription, from: key) }
-        var last = position
-        var continuity = DeltaContinuity(after: position)
-        var isUpToDate = false
-        while !isUpToDate {
-            let stored = try await store.stream(
-                of: key.sessionID,
-                tenantID: key.tenantID,
-                after: last,
-                limit: Self.turnsPerPage
-            )
-            // A full page may give one turn less than it holds: the one that the client has seen to its end.
-            isUpToDate = Set(stored.map(\.position.turn)).count < Self.turnsPerPage - 1
-            for event in isUpToDate ? merge(stored, subscription.running, after: last) : stored {
-                if continuity.tells(event) { try await send(event) }
-                last = event.position
-            }
+        var progress = Progress(after: position)
+        try await readStored(&progress, send) { stored, isLastPage, last in
+            isLastPage ? merge(stored, subscription.running, after: last) : stored
         }
-        for await event in subscription.events where event.position > last {
-            if continuity.tells(event) { try await send(event) }
-            last = event.position
+        for await signal in subscription.signals {
+            switch signal {
+            case .event(let event):
+                if progress.mayMissATurn(before: event) { try await lookBack(&progress, send) }
+                try await progress.tell(event, send)
+            case .lookBack:
+                try await lookBack(&progress, send)
+            }
         }
         try Task.checkCancellation()
         return .cut
+    }
+
+    /// What the client was told.
+    private struct Progress {
+        private(set) var last: StreamPosition
+        private var isTurnOver: Bool
+        private var continuity: DeltaContinuity
+
+        init(after position: StreamPosition) {
+            last = position
+            isTurnOver = position == .start
+            continuity = DeltaContinuity(after: position)
+        }
+
+        /// Whether a turn's end, or a whole turn, may lie between what was told and this event.
+        ///
+        /// The topics keep no order among each other, and events that no row carries can be lost: a turn that begins
+        /// does not say that the ends of all before it have come.
+        func mayMissATurn(before event: StreamEvent) -> Bool {
+            event.position.turn > last.turn && !(isTurnOver && event.priorTurn == last.turn)
+        }
+
+        mutating func tell(_ event: StreamEvent, _ send: (StreamEvent) async throws -> Void) async throws {
+            guard event.position > last else { return }
+            if continuity.tells(event) { try await send(event) }
+            last = event.position
+            isTurnOver = event.kind.isFinal
+        }
+    }
+
+    /// Tells the turns that are over.
+    ///
+    /// Only those: of one that runs, what is stored has holes that are still to be told.
+    private func lookBack(
+        _ progress: inout Progress,
+        _ send: (StreamEvent) async throws -> Void
+    ) async throws {
+        try await readStored(&progress, send) { stored, _, _ in
+            let ended = Set(stored.filter(\.kind.isFinal).map(\.position.turn))
+            return stored.filter { ended.contains($0.position.turn) }
+        }
+    }
+
+    /// Tells what is stored and the client does not have.
+    /// - Parameter choice: What to tell of a page, given whether it is the last one and what was told last.
+    private func readStored(
+        _ progress: inout Progress,
+        _ send: (StreamEvent) async throws -> Void,
+        choice: ([StreamEvent], Bool, StreamPosition) -> [StreamEvent]
+    ) async throws {
+        var isUpToDate = false
+        while !isUpToDate {
+            let stored = try await read(progress.last, Self.turnsPerPage)
+            // A full page may give one turn less than it holds: the one that the client has seen to its end.
+            isUpToDate = Set(stored.map(\.position.turn)).count < Self.turnsPerPage - 1
+            for event in choice(stored, isUpToDate, progress.last) {
+                try await progress.tell(event, send)
+            }
+        }
     }
 
     private func merge(

@@ -38,6 +38,18 @@ final class StreamHub: Sendable {
         ///
         /// Default 4,000.
         var keptEventsMax = 4000
+        /// How long a session without followers is kept while nothing happens in it.
+        ///
+        /// Default 2 minutes. Deltas that come behind their turn's end would else be kept for ever.
+        var idleTimeMax = Duration.seconds(120)
+    }
+
+    /// What a follower is told.
+    enum Signal: Sendable {
+        /// This happens.
+        case event(StreamEvent)
+        /// A turn is silent: if it has ended, its end is in the database.
+        case lookBack
     }
 
     /// What a client follows a session by.
@@ -47,15 +59,36 @@ final class StreamHub: Sendable {
         /// The events of the running turn so far.
         let running: [StreamEvent]
         /// What comes from now on; ends when the client is too slow.
-        let events: AsyncStream<StreamEvent>
+        let signals: AsyncStream<Signal>
     }
 
     private struct Session {
         var sequencer = StreamSequencer()
         var running: [StreamEvent] = []
-        var followers: [Int: AsyncStream<StreamEvent>.Continuation] = [:]
+        var followers: [Int: AsyncStream<Signal>.Continuation] = [:]
+        var silence: Silence?
+        var heardAt: ContinuousClock.Instant?
 
         var isIdle: Bool { followers.isEmpty && running.isEmpty && sequencer.deadline == nil }
+    }
+
+    /// How long a turn that has begun has been silent.
+    private struct Silence {
+        /// How long the first silence is that is looked into; each further one is twice as long, up to ``longest``.
+        static let first = Duration.seconds(5)
+        static let longest = Duration.seconds(60)
+
+        var patience = first
+        /// When it is looked into.
+        var end: ContinuousClock.Instant
+
+        init(from now: ContinuousClock.Instant) { end = now + Self.first }
+
+        /// It was looked into, and goes on.
+        mutating func goOn(from now: ContinuousClock.Instant) {
+            patience = min(patience * 2, Self.longest)
+            end = now + patience
+        }
     }
 
     private struct State {
@@ -100,8 +133,8 @@ final class StreamHub: Sendable {
 
     /// Begins to follow a session; nil when too many clients follow already, or the hub is closed.
     func subscribe(to key: SessionKey) -> Subscription? {
-        let (events, continuation) = AsyncStream.makeStream(
-            of: StreamEvent.self,
+        let (signals, continuation) = AsyncStream.makeStream(
+            of: Signal.self,
             bufferingPolicy: .bufferingOldest(limits.queuedEventsMax)
         )
         return state.withLock { state in
@@ -111,13 +144,13 @@ final class StreamHub: Sendable {
             var session = state.take(key) ?? Session()
             session.followers[state.nextID] = continuation
             state.put(session, key)
-            return Subscription(id: state.nextID, running: session.running, events: events)
+            return Subscription(id: state.nextID, running: session.running, signals: signals)
         }
     }
 
     /// Ends a subscription; to be called once for each, also for one that was cut off.
     func unsubscribe(_ subscription: Subscription, from key: SessionKey) {
-        let continuation = state.withLock { state -> AsyncStream<StreamEvent>.Continuation? in
+        let continuation = state.withLock { state -> AsyncStream<Signal>.Continuation? in
             state.followerCount -= 1
             guard var session = state.take(key) else { return nil }
             let continuation = session.followers.removeValue(forKey: subscription.id)
@@ -132,7 +165,30 @@ final class StreamHub: Sendable {
         state.withLock { state in
             var session = state.take(key) ?? Session()
             deliver(session.sequencer.receive(event, now: now), to: &session)
+            session.silence = session.sequencer.isTurnOpen ? Silence(from: now) : nil
+            session.heardAt = now
             state.put(session, key)
+        }
+    }
+
+    /// Sends followers of turns that are silent for long to what is stored: whatever has kept an end from this
+    /// gateway, a client that follows is told of it. Forgets sessions that are silent and that nobody follows.
+    ///
+    /// To be called every second or so.
+    func lookIntoSilence(now: ContinuousClock.Instant = .now) {
+        state.withLock { state in
+            for (key, session) in state.followed where session.silence.map({ $0.end <= now }) ?? false {
+                var session = session
+                session.silence?.goOn(from: now)
+                signal(.lookBack, to: &session)
+                state.put(session, key)
+            }
+            while let key = state.unfollowed.oldestKey, let heardAt = state.unfollowed.oldestValue?.heardAt,
+                heardAt + limits.idleTimeMax <= now
+            {
+                state.holding.remove(key)
+                state.unfollowed.remove(key)
+            }
         }
     }
 
@@ -146,10 +202,8 @@ final class StreamHub: Sendable {
                     state.holding.remove(key)
                     continue
                 }
-                if let deadline = session.sequencer.deadline, deadline <= now, session.sequencer.wouldSkipAnEnd {
-                    cutFollowers(of: &session)
-                }
                 deliver(session.sequencer.expire(now: now), to: &session)
+                session.silence = session.sequencer.isTurnOpen ? Silence(from: now) : nil
                 state.put(session, key)
             }
         }
@@ -166,14 +220,6 @@ final class StreamHub: Sendable {
         }
     }
 
-    /// Sends followers back to what is stored: they resume after the last event that they got.
-    private func cutFollowers(of session: inout Session) {
-        for follower in session.followers.values {
-            follower.finish()
-        }
-        session.followers = [:]
-    }
-
     private func deliver(_ events: [StreamEvent], to session: inout Session) {
         for event in events {
             if event.position.opensAttempt { session.running = [] }
@@ -182,12 +228,16 @@ final class StreamHub: Sendable {
             } else if session.running.count < limits.keptEventsMax {
                 session.running.append(event)
             }
-            for (id, follower) in session.followers {
-                if case .dropped = follower.yield(event) {
-                    // Its buffer is full: ended here, it sees the end after what is buffered, and can resume.
-                    follower.finish()
-                    session.followers[id] = nil
-                }
+            signal(.event(event), to: &session)
+        }
+    }
+
+    private func signal(_ signal: Signal, to session: inout Session) {
+        for (id, follower) in session.followers {
+            if case .dropped = follower.yield(signal) {
+                // Its buffer is full: ended here, it sees the end after what is buffered, and can resume.
+                follower.finish()
+                session.followers[id] = nil
             }
         }
     }

@@ -34,6 +34,11 @@ struct StreamIntake: Service {
                     self.hub.expire()
                 }
             }
+            group.addTask {
+                while await !self.shutdownSignal.wait(atMost: .seconds(1)) {
+                    self.hub.lookIntoSilence()
+                }
+            }
             try await group.waitForAll()
         }
     }
@@ -53,7 +58,7 @@ struct StreamIntake: Service {
             guard let position = record.header(RecordHeader.position).flatMap({ text in StreamPosition(text) }) else {
                 return
             }
-            guard let event = try event(json, topic: topic, at: position) else { return }
+            guard let event = try event(json, record, topic: topic, at: position) else { return }
             hub.receive(event, for: SessionKey(tenantID: tenant, sessionID: event.sessionID))
         } catch {
             // Not this part's to keep: nobody waits for it here, and the worker that made it checks what it makes.
@@ -64,11 +69,21 @@ struct StreamIntake: Service {
         }
     }
 
-    private func event(_ json: JSONValue, topic: Topic, at position: StreamPosition) throws -> StreamEvent? {
+    private func event(
+        _ json: JSONValue,
+        _ record: BusRecord,
+        topic: Topic,
+        at position: StreamPosition
+    ) throws -> StreamEvent? {
         if topic == .outbound { return StreamEvent(try ConversationEvent(json: json), at: position) }
         let delta = try ConversationDelta(json: json)
         if position.opensAttempt {
-            return .opening(position: position, sessionID: delta.sessionID, turnID: delta.turnID)
+            return .opening(
+                position: position,
+                sessionID: delta.sessionID,
+                turnID: delta.turnID,
+                priorTurn: record.header(RecordHeader.priorTurn).flatMap { text in Int64(text) }
+            )
         }
         return .delta(delta, at: position)
     }

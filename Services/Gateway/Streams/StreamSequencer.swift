@@ -19,13 +19,8 @@ struct StreamSequencer {
     /// When ``expire(now:)`` should be called, if no event comes before.
     var deadline: ContinuousClock.Instant? { heldSince.map { $0 + Self.patience } }
 
-    /// Whether giving up now would skip the end of a turn: a later one has begun, and the end has not come.
-    ///
-    /// The end is stored, so whoever follows loses nothing by being sent back to the database for it.
-    var wouldSkipAnEnd: Bool {
-        guard let last, !turnIsOver, let first = held.keys.min() else { return false }
-        return first.turn > last.turn
-    }
+    /// Whether a turn has begun whose end has not come.
+    var isTurnOpen: Bool { !turnIsOver }
 
     /// Takes an event.
     /// - Returns: The events whose turn it is, in order.

@@ -10,7 +10,7 @@ struct StreamTests {
     private static let slowText = (1...40).map { "word\($0)" }.joined(separator: " ")
 
     private func slowMarker(_ platform: Platform) -> String {
-        platform.model.answer { _, _ in .text(Self.slowText).delayed(piece: .milliseconds(25)) }
+        platform.model.answer { _, _ in .text(Self.slowText).delayed(piece: .milliseconds(100)) }
     }
 
     @Test("WebSocket and server-sent events show the same events with the same ids")

@@ -15,8 +15,11 @@ struct StreamHubTests {
     /// What is there for a follower whose stream has ended.
     private func positions(_ subscription: StreamHub.Subscription) async -> [String] {
         var positions: [String] = []
-        for await event in subscription.events {
-            positions.append(event.position.description)
+        for await signal in subscription.signals {
+            switch signal {
+            case .event(let event): positions.append(event.position.description)
+            case .lookBack: positions.append("look back")
+            }
         }
         return positions
     }
@@ -128,6 +131,39 @@ struct StreamHubTests {
         #expect(await positions(follower) == ["1-0", "1-2"])
     }
 
+    @Test func whoFollowsASilentTurnIsSentToTheDatabaseLessAndLessOften() async throws {
+        let hub = hub()
+        let follower = try #require(hub.subscribe(to: key))
+        let idle = SessionKey(tenantID: "default", sessionID: "idle")
+        let idler = try #require(hub.subscribe(to: idle))
+        let now = ContinuousClock.now
+        for event in Make.turn(1, deltas: 0) {
+            hub.receive(event, for: idle, now: now)
+        }
+        hub.receive(Make.event(1, 0, .turnStarted), for: key, now: now)
+        // Looks at 5 s, 15 s, 35 s, 75 s, and every minute from then on.
+        for second in 1...200 {
+            hub.lookIntoSilence(now: now + .seconds(second))
+        }
+        hub.receive(Make.event(1, 1, .message), for: key, now: now + .seconds(200))
+        hub.lookIntoSilence(now: now + .seconds(400))
+        hub.close()
+        #expect(await positions(follower) == ["1-0"] + Array(repeating: "look back", count: 6) + ["1-1"])
+        #expect(await positions(idler) == ["1-0", "1-1"], "nothing is open, so nothing can be missing")
+    }
+
+    @Test func anEventEndsTheSilence() async throws {
+        let hub = hub()
+        let follower = try #require(hub.subscribe(to: key))
+        let now = ContinuousClock.now
+        hub.receive(Make.event(1, 0, .turnStarted), for: key, now: now)
+        hub.receive(Make.event(1, 1, .delta), for: key, now: now + .milliseconds(4999))
+        hub.lookIntoSilence(now: now + .milliseconds(9998))
+        hub.lookIntoSilence(now: now + .milliseconds(9999))
+        hub.close()
+        #expect(await positions(follower) == ["1-0", "1-1", "look back"])
+    }
+
     @Test func aClosedHubTakesNobody() async throws {
         let hub = hub()
         let follower = try #require(hub.subscribe(to: key))
@@ -157,5 +193,27 @@ struct StreamHubTests {
         #expect((0...4).map(running) == [1, 2, 0, 1, 1], "the one that was quiet for the longest time goes")
         hub.unsubscribe(follower, from: session(0))
         #expect((0...4).map(running) == [1, 0, 0, 1, 1], "who leaves a session leaves it as one of those")
+    }
+
+    @Test func silentSessionsThatNobodyFollowsAreForgottenInTime() throws {
+        let hub = hub { $0.idleTimeMax = .seconds(120) }
+        let followed = SessionKey(tenantID: "default", sessionID: "followed")
+        let now = ContinuousClock.now
+        let follower = try #require(hub.subscribe(to: followed))
+        hub.receive(Make.event(1, 0, .turnStarted), for: followed, now: now)
+        // A delta behind the end of its turn.
+        hub.receive(Make.event(1, 7, .delta), for: key, now: now)
+        hub.expire(now: now + StreamSequencer.patience)
+        func running(_ key: SessionKey) throws -> Int {
+            let subscription = try #require(hub.subscribe(to: key))
+            defer { hub.unsubscribe(subscription, from: key) }
+            return subscription.running.count
+        }
+        hub.lookIntoSilence(now: now + .milliseconds(119_999))
+        #expect(try running(key) == 2)
+        hub.lookIntoSilence(now: now + .seconds(120))
+        #expect(try running(key) == 0)
+        #expect(try running(followed) == 1)
+        _ = follower
     }
 }

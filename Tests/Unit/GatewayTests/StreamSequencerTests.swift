@@ -14,9 +14,14 @@ enum Make {
         return StreamEvent(position: position, kind: kind, sessionID: "s", turnID: "t\(turn)")
     }
 
+    static func opening(_ turn: Int64, after prior: Int64) -> StreamEvent {
+        let position = StreamPosition(turn: turn, index: 0)
+        return .opening(position: position, sessionID: "s", turnID: "t\(turn)", priorTurn: prior)
+    }
+
     /// A turn: its beginning, `deltas` pieces, its answer.
     static func turn(_ turn: Int64, deltas: Int64) -> [StreamEvent] {
-        [event(turn, 0, .turnStarted)] + (1...deltas).map { event(turn, $0, .delta) }
+        [event(turn, 0, .turnStarted)] + (0..<deltas).map { event(turn, $0 + 1, .delta) }
             + [event(turn, deltas + 1, .message)]
     }
 }
