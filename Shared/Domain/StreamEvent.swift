@@ -41,7 +41,9 @@ package struct StreamEvent: Sendable, Equatable {
     package let turnID: String
     /// The members that this kind has besides the common ones.
     package let details: JSONObject
-    /// The place of the session's turn before this one, 0 for none; nil where it is not known. Clients do not see it.
+    /// The place of the session's turn before this one, 0 for none; nil where it is not known.
+    ///
+    /// Clients do not see it.
     package let priorTurn: Int64?
 
     /// Makes an event.

@@ -35,10 +35,12 @@ struct StreamFeed: Sendable {
         for await signal in subscription.signals {
             switch signal {
             case .event(let event):
-                if progress.mayMissATurn(before: event) { try await lookBack(&progress, send) }
+                if progress.mayMissATurn(before: event) {
+                    try await lookBack(before: event.position.turn, &progress, send)
+                }
                 try await progress.tell(event, send)
             case .lookBack:
-                try await lookBack(&progress, send)
+                try await lookBack(before: .max, &progress, send)
             }
         }
         try Task.checkCancellation()
@@ -73,21 +75,23 @@ struct StreamFeed: Sendable {
         }
     }
 
-    /// Tells the turns that are over.
+    /// Tells the turns before a place in the session that are over.
     ///
     /// Only those: of one that runs, what is stored has holes that are still to be told.
     private func lookBack(
+        before turn: Int64,
         _ progress: inout Progress,
         _ send: (StreamEvent) async throws -> Void
     ) async throws {
         try await readStored(&progress, send) { stored, _, _ in
             let ended = Set(stored.filter(\.kind.isFinal).map(\.position.turn))
-            return stored.filter { ended.contains($0.position.turn) }
+            return stored.filter { ended.contains($0.position.turn) && $0.position.turn < turn }
         }
     }
 
     /// Tells what is stored and the client does not have.
-    /// - Parameter choice: What to tell of a page, given whether it is the last one and what was told last.
+    ///
+    /// `choice` says what to tell of a page, given whether it is the last one and what was told last.
     private func readStored(
         _ progress: inout Progress,
         _ send: (StreamEvent) async throws -> Void,
@@ -98,7 +102,10 @@ struct StreamFeed: Sendable {
             let stored = try await read(progress.last, Self.turnsPerPage)
             // A full page may give one turn less than it holds: the one that the client has seen to its end.
             isUpToDate = Set(stored.map(\.position.turn)).count < Self.turnsPerPage - 1
-            for event in choice(stored, isUpToDate, progress.last) {
+            let chosen = choice(stored, isUpToDate, progress.last)
+            // Where there is nothing to tell of a page, nothing is to be told of those behind it.
+            isUpToDate = isUpToDate || chosen.isEmpty
+            for event in chosen {
                 try await progress.tell(event, send)
             }
         }

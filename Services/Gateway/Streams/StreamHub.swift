@@ -172,8 +172,9 @@ final class StreamHub: Sendable {
     }
 
     /// Sends followers of turns that are silent for long to what is stored: whatever has kept an end from this
-    /// gateway, a client that follows is told of it. Forgets sessions that are silent and that nobody follows.
+    /// gateway, a client that follows is told of it.
     ///
+    /// Sessions that are silent and that nobody follows are forgotten.
     /// To be called every second or so.
     func lookIntoSilence(now: ContinuousClock.Instant = .now) {
         state.withLock { state in

@@ -25,10 +25,8 @@ struct StreamFeedTests {
 
     private let key = SessionKey(tenantID: "default", sessionID: "s")
 
-    /// Follows a session, and closes the hub when `script` is through.
-    /// - Parameters:
-    ///   - stored: What each look at the database finds.
-    ///   - script: What happens once the client follows; it gets what was told so far.
+    /// What a client is told that follows a session until `script` is through; each look at the database finds the
+    /// next of the pages.
     private func told(
         stored pages: [[StreamEvent]],
         after position: StreamPosition = .start,
@@ -116,6 +114,18 @@ struct StreamFeedTests {
             hub.receive(Make.opening(3, after: 1), for: key)
         }
         #expect(told == ["1-2", "3-0"])
+    }
+
+    @Test func theTurnThatBeginsIsLeftToItsStream() async throws {
+        let stored = Make.turn(1, deltas: 0) + Make.turn(3, deltas: 1).filter { $0.kind != .delta }
+        let told = try await told(stored: [[], stored]) { hub in
+            hub.receive(Make.opening(1, after: 0), for: key)
+            for event in Make.turn(3, deltas: 1) {
+                hub.receive(event, for: key)
+            }
+            hub.expire(now: .now + StreamSequencer.patience)
+        }
+        #expect(told == ["1-0", "1-1", "3-0", "3-1", "3-2"], "it may be over by now, and its pieces would be lost")
     }
 
     @Test func aLookBackLeavesTheTurnThatRunsToItsStream() async throws {
