@@ -12,8 +12,8 @@ package struct StoreConfiguration: Sendable {
     package var republishAfter: Duration = .seconds(5)
     /// After how long an event is published by any service because its own has not said that it was.
     ///
-    /// Default 5 s, and never longer than ``republishAfter``.
-    package var publishAfterMax: Duration = .seconds(5)
+    /// Default 3 s, and never longer than ``republishAfter``.
+    package var publishAfterMax: Duration = .seconds(3)
     /// How many accepted and unfinished turns a session may have; one more is refused.
     ///
     /// Default 20.

@@ -44,7 +44,7 @@ enum GatewayScenarios {
             name: "gateway_kill.one_of_two",
             summary: "one of two gateways is killed with streams connected; clients go to the other one",
             needs: [.secondGateway],
-            // What was committed and not yet published is published by others after PARLEY_REPUBLISH_AFTER, 5 s.
+            // What was committed and not yet published is published by others after PARLEY_PUBLISH_AFTER, 3 s.
             bars: .init(recovery: .seconds(10)),
             faults: { run in
                 try await run.reach(0.3)
@@ -55,7 +55,7 @@ enum GatewayScenarios {
         Scenario(
             name: "gateway_kill.only_one",
             summary: "the only gateway is killed with streams connected, and started again",
-            // What was committed and not yet published is published by others after PARLEY_REPUBLISH_AFTER, 5 s.
+            // What was committed and not yet published is published by others after PARLEY_PUBLISH_AFTER, 3 s.
             bars: .init(recovery: .seconds(10)),
             faults: { run in
                 try await run.reach(0.3)
