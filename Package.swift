@@ -174,7 +174,7 @@ let testTargets: [Target] = [
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema", "TestKit"]),
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "MemoryStateTests", ["MemoryStore", "Memory", "JSON"]),
-    tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "TestKit"]),
+    tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "Postgres", "TestKit"]),
     tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Memory", "Models", "Store"]),
     tests(
         "Unit",

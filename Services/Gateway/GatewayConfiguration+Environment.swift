@@ -51,6 +51,12 @@ extension GatewayConfiguration {
             in: 1...1_000_000,
             help: "events that may wait for a slow reader before it is cut off; it can resume"
         )
+        streams.followersMax = environment.int(
+            "PARLEY_STREAM_FOLLOWERS_MAX",
+            default: streams.followersMax,
+            in: 1...1_000_000,
+            help: "clients that may follow streams; one more gets 503"
+        )
         readTLS(&environment)
         readMemory(&environment)
         readMemoryLimits(&environment)

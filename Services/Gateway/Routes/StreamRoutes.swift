@@ -34,6 +34,9 @@ struct StreamRoutes: Sendable {
         }
         let after = try position(of: routed.request)
         let key = SessionKey(tenantID: routed.tenantID, sessionID: sessionID)
+        guard hub.hasRoom else {
+            throw Problem.unavailable("Too many clients follow streams: come again later.", retryAfterSeconds: 5)
+        }
         let feed = StreamFeed(hub: hub, key: key) { position, turnsMax in
             try await store.stream(of: sessionID, tenantID: key.tenantID, after: position, limit: turnsMax)
         }

@@ -1,4 +1,5 @@
 import Domain
+import Postgres
 
 /// What one client gets: first what it has missed, then what happens, each event once and in order.
 struct StreamFeed: Sendable {
@@ -40,7 +41,11 @@ struct StreamFeed: Sendable {
                 }
                 try await progress.tell(event, send)
             case .lookBack:
-                try await lookBack(before: .max, &progress, send)
+                do {
+                    try await lookBack(before: .max, &progress, send)
+                } catch is PostgresError {
+                    // It was only a look: the stream goes on without, and the next one finds what there is.
+                }
             }
         }
         try Task.checkCancellation()
@@ -120,10 +125,15 @@ struct StreamFeed: Sendable {
         for event in running + stored where event.position > position {
             events[event.position] = event
         }
-        // A turn whose end is stored has all its text in it: its deltas would only repeat that.
         let finished = Set(stored.filter(\.kind.isFinal).map(\.position.turn))
         return events.values
-            .filter { $0.kind != .delta || !finished.contains($0.position.turn) }
+            .filter { event in
+                // A turn whose end is stored has all its text in it: its deltas would only repeat that.
+                if finished.contains(event.position.turn) { return event.kind != .delta }
+                // What is stored of the running turn beyond what has come of it follows with the deltas before it.
+                guard let live = running.last?.position, live.turn == event.position.turn else { return true }
+                return event.position <= live
+            }
             .sorted { $0.position < $1.position }
     }
 }

@@ -26,7 +26,7 @@ final class StreamHub: Sendable {
         ///
         /// Default 1,000.
         var queuedEventsMax = 1000
-        /// How many clients may follow streams.
+        /// How many clients may follow streams; one more gets 503.
         ///
         /// Default 10,000.
         var followersMax = 10_000
@@ -38,6 +38,10 @@ final class StreamHub: Sendable {
         ///
         /// Default 4,000.
         var keptEventsMax = 4000
+        /// How many sessions at most one call of ``StreamHub/lookIntoSilence(now:)`` sends to the database.
+        ///
+        /// Default 200: many that fall silent together do not come all at once.
+        var looksMax = 200
         /// How long a session without followers is kept while nothing happens in it.
         ///
         /// Default 2 minutes. Deltas that come behind their turn's end would else be kept for ever.
@@ -83,6 +87,8 @@ final class StreamHub: Sendable {
         var end: ContinuousClock.Instant
 
         init(from now: ContinuousClock.Instant) { end = now + Self.first }
+
+        init(until end: ContinuousClock.Instant) { self.end = end }
 
         /// It was looked into, and goes on.
         mutating func goOn(from now: ContinuousClock.Instant) {
@@ -131,6 +137,9 @@ final class StreamHub: Sendable {
     /// How many clients follow.
     var followerCount: Int { state.withLock(\.followerCount) }
 
+    /// Whether one more client may follow.
+    var hasRoom: Bool { state.withLock { !$0.isClosed && $0.followerCount < limits.followersMax } }
+
     /// Begins to follow a session; nil when too many clients follow already, or the hub is closed.
     func subscribe(to key: SessionKey) -> Subscription? {
         let (signals, continuation) = AsyncStream.makeStream(
@@ -178,9 +187,10 @@ final class StreamHub: Sendable {
     /// To be called every second or so.
     func lookIntoSilence(now: ContinuousClock.Instant = .now) {
         state.withLock { state in
-            for (key, session) in state.followed where session.silence.map({ $0.end <= now }) ?? false {
-                var session = session
-                session.silence?.goOn(from: now)
+            let due = state.followed.lazy.filter { $0.value.silence.map { $0.end <= now } ?? false }.map(\.key)
+            for key in Array(due.prefix(limits.looksMax)) {
+                guard var session = state.take(key) else { continue }
+                if session.sequencer.isTurnOpen { session.silence?.goOn(from: now) } else { session.silence = nil }
                 signal(.lookBack, to: &session)
                 state.put(session, key)
             }
@@ -189,6 +199,16 @@ final class StreamHub: Sendable {
             {
                 state.holding.remove(key)
                 state.unfollowed.remove(key)
+            }
+        }
+    }
+
+    /// The broker has lost events, perhaps the end of a turn of which nothing else has come: followers are sent to what
+    /// is stored, by ``lookIntoSilence(now:)`` as fast as that does.
+    func distrust(now: ContinuousClock.Instant = .now) {
+        state.withLock { state in
+            for key in state.followed.keys {
+                state.followed[key]?.silence = Silence(until: now)
             }
         }
     }

@@ -35,7 +35,12 @@ struct StreamIntake: Service {
                 }
             }
             group.addTask {
+                var resets: UInt64 = 0
                 while await !self.shutdownSignal.wait(atMost: .seconds(1)) {
+                    if self.reader.metrics.resets > resets {
+                        resets = self.reader.metrics.resets
+                        self.hub.distrust()
+                    }
                     self.hub.lookIntoSilence()
                 }
             }

@@ -10,6 +10,8 @@ import Domain
 struct StreamSequencer {
     /// How long an event is held for one that is missing.
     static let patience = Duration.milliseconds(250)
+    /// How many events are held at most; with one more, what is missing is given up at once.
+    static let heldMax = 4000
 
     private var last: StreamPosition?
     private var turnIsOver = true
@@ -29,7 +31,7 @@ struct StreamSequencer {
         if !isNext(event) {
             held[event.position] = event
             if heldSince == nil { heldSince = now }
-            return []
+            return held.count > Self.heldMax ? skip(now: now) : []
         }
         return pass(event) + passHeld(now: now)
     }
@@ -37,9 +39,19 @@ struct StreamSequencer {
     /// Gives up waiting for what is missing, where it has been waited for long enough.
     /// - Returns: The events that were held for it, in order.
     mutating func expire(now: ContinuousClock.Instant) -> [StreamEvent] {
-        guard let deadline, deadline <= now, let first = held.keys.min(), let event = held.removeValue(forKey: first)
-        else { return [] }
-        return pass(event) + passHeld(now: now)
+        guard let deadline, deadline <= now else { return [] }
+        return skip(now: now)
+    }
+
+    /// Passes the first held event and the others of its attempt: each further hole would cost another wait, and no
+    /// delta is told behind the first.
+    private mutating func skip(now: ContinuousClock.Instant) -> [StreamEvent] {
+        guard let first = held.keys.min() else { return [] }
+        var passed: [StreamEvent] = []
+        for position in held.keys.filter({ $0.turn == first.turn && $0.attempt == first.attempt }).sorted() {
+            if let event = held.removeValue(forKey: position) { passed += pass(event) }
+        }
+        return passed + passHeld(now: now)
     }
 
     private func isNext(_ event: StreamEvent) -> Bool {

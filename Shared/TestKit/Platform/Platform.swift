@@ -27,6 +27,8 @@ package struct PlatformOptions: Sendable {
     package var brokerAdvertisedPort: UInt16?
     /// Settings for every service that are known only when the servers run, such as a way around to one of them.
     package var rewire: @Sendable (PlatformAddresses) async throws -> [String: String] = { _ in [:] }
+    /// Settings of the platform's own worker alone that depend on the addresses.
+    package var rewireFirstWorker: @Sendable (PlatformAddresses) async throws -> [String: String] = { _ in [:] }
 
     /// The defaults.
     package init() {}
@@ -83,7 +85,8 @@ package final class Platform: Sendable {
         self.environment = environment
         self.pool = pool
         gateway = try service("parley-gateway", options.gateway)
-        worker = try service("parley-worker", options.worker)
+        let ways = try await options.rewireFirstWorker(foundation.addresses)
+        worker = try service("parley-worker", options.worker.merging(ways) { _, new in new })
         executor = try service("parley-executor", options.executor)
         let key = try await foundation.makeKey(tenant: "default")
         client = PlatformClient(port: gateway.port, key: key, pool: pool)

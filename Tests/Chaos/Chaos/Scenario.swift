@@ -9,8 +9,25 @@ struct Scenario: Sendable {
         var recovery: Duration?
         /// Whether turns may end with an honest failure.
         var mayFail = false
-        /// How many requests may fail in another way than 503 or 429 with a time to come back; nil: any number.
-        var clientErrors: Int?
+        /// How many requests may fail in another way than 503 or 429 with a time to come back; nil: any number, because
+        /// what clients connect to is itself what breaks.
+        var clientErrors: Int? = 0
+
+        /// What is not met, in words.
+        /// - Parameters:
+        ///   - recoveries: How long turns that were under way took, sorted.
+        ///   - errors: How many requests failed.
+        /// - Returns: A line for each bar.
+        func misses(recoveries: [Duration], errors: Int) -> [String] {
+            var misses: [String] = []
+            if let bar = clientErrors, errors > bar { misses.append("client_errors \(errors)") }
+            guard let bar = recovery else { return misses }
+            if recoveries.isEmpty { misses.append("recovery: no turn was under way") }
+            if let longest = recoveries.last, longest > bar {
+                misses.append("recovery \(longest.text), bar \(bar.text)")
+            }
+            return misses
+        }
     }
 
     /// What a scenario needs besides the platform as it is.
@@ -31,6 +48,8 @@ struct Scenario: Sendable {
         case jumpingClock(String)
         /// A proxy in front of a part.
         case proxy(Link)
+        /// A proxy between a part and the first worker only.
+        case proxyOfFirstWorker(Link)
     }
 
     /// What it is called: a family, and the moment after a point.

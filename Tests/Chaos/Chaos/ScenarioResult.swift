@@ -39,11 +39,7 @@ struct ScenarioResult: Sendable {
             misses.append("accepted \(verdict.accepted) of \(run.load.total) that were sent")
         }
         let errors = clientErrors.values.reduce(0, +)
-        if let bar = scenario.bars.clientErrors, errors > bar { misses.append("client_errors \(errors)") }
-        if let bar = scenario.bars.recovery, let longest = recoveries.last, longest > bar {
-            misses.append("recovery \(longest.text), bar \(bar.text)")
-        }
-        self.misses = misses
+        self.misses = misses + scenario.bars.misses(recoveries: recoveries, errors: errors)
     }
 
     /// Requests that failed in another way than 503 or 429 with a time to come back.

@@ -188,3 +188,23 @@ import Testing
         #expect(found == [.failed: 1])
     }
 }
+
+/// A scenario's bars, at them and over them.
+@Suite struct BarsTests {
+    @Test func recovery() {
+        let bars = Scenario.Bars(recovery: .seconds(5))
+        #expect(bars.misses(recoveries: [.seconds(1), .seconds(5)], errors: 0) == [])
+        #expect(
+            bars.misses(recoveries: [.seconds(1), .milliseconds(5100)], errors: 0) == ["recovery 5.1 s, bar 5.0 s"]
+        )
+        #expect(bars.misses(recoveries: [], errors: 0) == ["recovery: no turn was under way"])
+        #expect(Scenario.Bars().misses(recoveries: [], errors: 0) == [], "no bar, nothing to show")
+    }
+
+    @Test func clientErrors() {
+        #expect(Scenario.Bars(clientErrors: 2).misses(recoveries: [], errors: 2) == [])
+        #expect(Scenario.Bars(clientErrors: 2).misses(recoveries: [], errors: 3) == ["client_errors 3"])
+        #expect(Scenario.Bars().misses(recoveries: [], errors: 1) == ["client_errors 1"], "none, unless it is said")
+        #expect(Scenario.Bars(clientErrors: nil).misses(recoveries: [], errors: 1000) == [])
+    }
+}

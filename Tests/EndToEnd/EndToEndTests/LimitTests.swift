@@ -47,4 +47,35 @@ struct LimitTests {
             }
         }
     }
+
+    @Test("So many clients may follow streams and not one more, which is told to come again")
+    func followers() async throws {
+        var options = PlatformOptions()
+        options.gateway["PARLEY_STREAM_FOLLOWERS_MAX"] = "2"
+        try await withOwnPlatform(options) { platform in
+            let client = platform.client
+            let stream = try await client.stream("first")
+            let socket = try await client.webSocket("second")
+            for session in ["first", "second"] {
+                _ = try await client.post("hello", session: session)
+            }
+            _ = try await stream.events(through: \.isFinal)
+            _ = try await socket.events(through: \.isFinal)
+
+            let headers: HTTPClientHeaders = ["Accept": "text/event-stream"]
+            let refused = try await client.request("GET", "/v1/session/first/stream", headers: headers)
+            #expect(refused.status == 503)
+            #expect(refused.headers["retry-after"] == "5")
+            #expect(refused.code == "unavailable")
+            await #expect(throws: (any Error).self) { try await client.webSocket("second") }
+
+            stream.cancel()
+            try await eventually("room for another", interval: .milliseconds(100)) {
+                guard let third = try? await client.stream("second", after: "0") else { return false }
+                defer { third.cancel() }
+                return try await third.events(through: \.isFinal).last?.type == "message"
+            }
+            try await socket.close()
+        }
+    }
 }

@@ -60,6 +60,31 @@ struct StreamFaultTests {
         }
     }
 
+    @Test("Who follows a turn that is silent while Postgres is away goes on following it")
+    func postgresGoneInASilentTurn() async throws {
+        var options = PlatformOptions()
+        options.ownsPostgres = true
+        try await withOwnPlatform(options) { platform in
+            var client = platform.client
+            client.timeout = .seconds(200)
+            let session = unique("silent")
+            let stream = try await client.stream(session)
+            defer { stream.cancel() }
+            let socket = try await client.webSocket(session)
+            let marker = platform.model.answer { _, _ in .text("at last").delayed(firstByte: .seconds(3)) }
+            var following = stream.makeIterator()
+            _ = try await client.post("Tell me \(marker)", session: session)
+            _ = try await following.events { $0.type == "turn.started" }
+            try await platform.postgres.stopImmediately()
+            // Longer than the silence after which a gateway looks into the database.
+            try await Task.sleep(for: .seconds(8))
+            try await platform.postgres.startAgain()
+            #expect(try await following.events(through: \.isFinal).last?.type == "message")
+            #expect(try await socket.events(through: \.isFinal).last?.type == "message")
+            try await socket.close()
+        }
+    }
+
     /// A stream of server-sent events whose bytes the test reads itself; the status has come.
     private func openStream(_ client: PlatformClient, _ session: String) async throws -> RawSocket {
         let socket = try await RawSocket.connect(port: client.port)

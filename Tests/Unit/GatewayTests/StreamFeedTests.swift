@@ -1,4 +1,5 @@
 import Domain
+import Postgres
 import Synchronization
 import Testing
 
@@ -8,15 +9,18 @@ import Testing
 struct StreamFeedTests {
     /// What the database has, and what the client has.
     private final class Script: Sendable {
-        let pages: Mutex<[[StreamEvent]]>
+        let pages: Mutex<[[StreamEvent]?]>
         let told = Mutex<[String]>([])
 
-        init(_ pages: [[StreamEvent]]) { self.pages = Mutex(pages) }
+        init(_ pages: [[StreamEvent]?]) { self.pages = Mutex(pages) }
 
-        func nextPage() -> [StreamEvent] {
-            pages.withLock { pages in
+        func nextPage() throws -> [StreamEvent] {
+            try pages.withLock { pages in
                 if pages.isEmpty { Issue.record("one look at the database too many") }
-                return pages.isEmpty ? [] : pages.removeFirst()
+                guard let page = pages.isEmpty ? [] : pages.removeFirst() else {
+                    throw PostgresError(.unavailable, "the database is away")
+                }
+                return page
             }
         }
 
@@ -26,16 +30,16 @@ struct StreamFeedTests {
     private let key = SessionKey(tenantID: "default", sessionID: "s")
 
     /// What a client is told that follows a session until `script` is through; each look at the database finds the
-    /// next of the pages.
+    /// next of the pages, or fails where that is nil.
     private func told(
-        stored pages: [[StreamEvent]],
+        stored pages: [[StreamEvent]?],
         after position: StreamPosition = .start,
+        on hub: StreamHub = StreamHub(),
         script: (StreamHub) -> Void
     ) async throws -> [String] {
-        let hub = StreamHub()
         let scripted = Script(pages)
         let feed = StreamFeed(hub: hub, key: key) { position, _ in
-            scripted.nextPage().filter { $0.position > position }
+            try scripted.nextPage().filter { $0.position > position }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -114,6 +118,29 @@ struct StreamFeedTests {
             hub.receive(Make.opening(3, after: 1), for: key)
         }
         #expect(told == ["1-2", "3-0"])
+    }
+
+    @Test func aLookThatFailsEndsNoStream() async throws {
+        let now = ContinuousClock.now
+        let told = try await told(stored: [[], nil, Make.turn(1, deltas: 0)]) { hub in
+            hub.receive(Make.opening(1, after: 0), for: key, now: now)
+            hub.lookIntoSilence(now: now + .seconds(5))
+            hub.lookIntoSilence(now: now + .seconds(15))
+        }
+        #expect(told == ["1-0", "1-1"])
+    }
+
+    @Test func whatIsStoredBeyondTheDeltasThatHaveComeFollowsBehindThem() async throws {
+        let hub = StreamHub()
+        hub.receive(Make.opening(1, after: 0), for: key)
+        hub.receive(Make.event(1, 1, .delta), for: key)
+        let stored = [Make.event(1, 0, .turnStarted), Make.event(1, 3, .toolRequest)]
+        let told = try await told(stored: [stored], on: hub) { hub in
+            hub.receive(Make.event(1, 2, .delta), for: key)
+            hub.receive(Make.event(1, 3, .toolRequest), for: key)
+            hub.receive(Make.event(1, 4, .delta), for: key)
+        }
+        #expect(told == ["1-0", "1-1", "1-2", "1-3", "1-4"])
     }
 
     @Test func theTurnThatBeginsIsLeftToItsStream() async throws {

@@ -195,6 +195,50 @@ struct StreamHubTests {
         #expect((0...4).map(running) == [1, 0, 0, 1, 1], "who leaves a session leaves it as one of those")
     }
 
+    @Test func manyThatAreSilentLookOneAfterTheOther() async throws {
+        let hub = hub { $0.looksMax = 2 }
+        let now = ContinuousClock.now
+        let keys = (0..<3).map { SessionKey(tenantID: "default", sessionID: "s\($0)") }
+        let followers = try keys.map { try #require(hub.subscribe(to: $0)) }
+        for key in keys {
+            hub.receive(Make.event(1, 0, .turnStarted), for: key, now: now)
+        }
+        hub.lookIntoSilence(now: now + .seconds(5))
+        hub.lookIntoSilence(now: now + .seconds(6))
+        hub.close()
+        for follower in followers {
+            #expect(await positions(follower) == ["1-0", "look back"])
+        }
+    }
+
+    @Test func whenTheBrokerHasLostEventsEveryFollowerLooksOnce() async throws {
+        let hub = hub()
+        let now = ContinuousClock.now
+        let idle = try #require(hub.subscribe(to: key))
+        let other = SessionKey(tenantID: "default", sessionID: "other")
+        let busy = try #require(hub.subscribe(to: other))
+        hub.receive(Make.event(1, 0, .turnStarted), for: other, now: now)
+        hub.distrust(now: now)
+        for second in 0...9 {
+            hub.lookIntoSilence(now: now + .seconds(second))
+        }
+        hub.close()
+        #expect(await positions(idle) == ["look back"])
+        #expect(await positions(busy) == ["1-0", "look back"], "the next look at a silent turn comes later")
+    }
+
+    @Test func whoIsCutOffOverALookBackIsNotKeptTwice() async throws {
+        let hub = hub { $0.queuedEventsMax = 1 }
+        let slow = try #require(hub.subscribe(to: key))
+        let now = ContinuousClock.now
+        hub.receive(Make.event(1, 0, .turnStarted), for: key, now: now)
+        hub.lookIntoSilence(now: now + .seconds(5))
+        #expect(await positions(slow) == ["1-0"])
+        hub.unsubscribe(slow, from: key)
+        hub.receive(Make.event(1, 1, .message), for: key, now: now + .seconds(6))
+        #expect(try #require(hub.subscribe(to: key)).running == [], "the turn is over")
+    }
+
     @Test func silentSessionsThatNobodyFollowsAreForgottenInTime() throws {
         let hub = hub { $0.idleTimeMax = .seconds(120) }
         let followed = SessionKey(tenantID: "default", sessionID: "followed")

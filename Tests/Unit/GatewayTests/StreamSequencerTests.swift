@@ -78,13 +78,26 @@ struct StreamSequencerTests {
         #expect(receive(Make.event(1, 3, .message), after: .seconds(1)) == ["1-3"])
     }
 
-    @Test mutating func twoHolesAreWaitedForOneAfterTheOther() {
+    @Test mutating func allThatIsMissingOfAnAttemptIsGivenUpAtOnce() {
+        let second = StreamPosition.attemptStride
         _ = receive(Make.event(1, 0, .turnStarted))
         _ = receive(Make.event(1, 2, .delta))
-        _ = receive(Make.event(1, 4, .message))
-        #expect(expire(after: StreamSequencer.patience) == ["1-2"])
-        #expect(expire(after: StreamSequencer.patience) == [], "the second hole has a patience of its own")
-        #expect(expire(after: StreamSequencer.patience * 2) == ["1-4"])
+        _ = receive(Make.event(1, 4, .delta))
+        _ = receive(Make.event(1, second + 2, .message))
+        #expect(expire(after: StreamSequencer.patience) == ["1-2", "1-4"])
+        #expect(expire(after: StreamSequencer.patience) == [], "another attempt has a patience of its own")
+        #expect(expire(after: StreamSequencer.patience * 2) == ["1-\(second)", "1-\(second + 2)"])
+        #expect(sequencer.deadline == nil)
+    }
+
+    @Test mutating func heldEventsAtAndOverTheLimit() {
+        _ = receive(Make.event(1, 0, .turnStarted))
+        for index in 0..<Int64(StreamSequencer.heldMax) {
+            #expect(receive(Make.event(1, index + 2, .delta)) == [])
+        }
+        #expect(
+            receive(Make.event(1, Int64(StreamSequencer.heldMax) + 2, .message)).count == StreamSequencer.heldMax + 1
+        )
         #expect(sequencer.deadline == nil)
     }
 

@@ -26,7 +26,8 @@ struct ChaosParts: Sendable {
         options.environment = environment.merging(scenario.environment) { _, new in new }
         let effects = try await EffectServer(seed: seed)
         var proxies: [Link: TCPProxy] = [:]
-        for link in Link.allCases where scenario.needs.contains(.proxy(link)) {
+        for link in Link.allCases
+        where !scenario.needs.isDisjoint(with: [.proxy(link), .proxyOfFirstWorker(link)]) {
             proxies[link] = try TCPProxy(seed: seed)
         }
         proxies[.tools]?.setTargets([effects.port])
@@ -48,7 +49,9 @@ struct ChaosParts: Sendable {
             proxies: proxies
         )
         options.brokerAdvertisedPort = proxies[.broker]?.port
-        options.rewire = { parts.settings($0) }
+        let forAll = parts.proxies.filter { scenario.needs.contains(.proxy($0.key)) }
+        options.rewire = { parts.settings($0, through: forAll) }
+        options.rewireFirstWorker = { parts.settings($0, through: parts.proxies) }
         return (parts, options)
     }
 
@@ -76,7 +79,7 @@ struct ChaosParts: Sendable {
 
     /// Points the proxies at their targets.
     /// - Returns: The settings of services that lead to these parts.
-    private func settings(_ addresses: PlatformAddresses) -> [String: String] {
+    private func settings(_ addresses: PlatformAddresses, through proxies: [Link: TCPProxy]) -> [String: String] {
         var settings: [String: String] = [:]
         let ports = [
             Link.postgres: addresses.postgres, .redis: addresses.redis, .broker: addresses.broker,

@@ -47,7 +47,7 @@ enum MachineScenarios {
             name: "everything",
             summary:
                 "every process of services and servers is killed at once; then all start again as make up does it",
-            bars: .init(recovery: .seconds(15)),
+            bars: .init(recovery: .seconds(15), clientErrors: nil),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()

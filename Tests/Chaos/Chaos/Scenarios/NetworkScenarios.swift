@@ -5,6 +5,7 @@ enum NetworkScenarios {
     /// All of the family.
     static let all: [Scenario] =
         Link.allCases.map { partition($0) } + [partition(.model, breakerOpen: .seconds(2))] + [
+            isolatedWorker(.postgres),
             flaky("cache", .redis, 0.3), flaky("gateway", .gateway, 0.05),
             cutting("database_connections", .postgres), cutting("broker", .broker),
             Scenario(
@@ -17,9 +18,8 @@ enum NetworkScenarios {
             ),
             Scenario(
                 name: "random_failures.policy",
-                summary: "30 % of all questions to the policy engine fail: what cannot be decided is denied",
+                summary: "30 % of all questions to the policy engine fail",
                 needs: [.policyServer],
-                bars: .init(mayFail: true),
                 faults: { run in
                     run.markFault()
                     run.parts.policy?.setMood(.moody(0.3))
@@ -37,30 +37,47 @@ enum NetworkScenarios {
             needs: [.proxy(link)],
             environment: ModelScenarios.settings(breakerOpen),
             // A policy engine behind a cut cannot be asked, which ends turns honestly.
-            bars: .init(recovery: recovery, mayFail: link == .policy),
+            // The clients themselves go through the one in front of the gateway.
+            bars: .init(recovery: recovery, mayFail: link == .policy, clientErrors: link == .gateway ? nil : 0),
             pauseMax: .milliseconds(1200),
-            faults: { run in
-                let proxy = try run.proxy(link)
-                try await run.reach(0.15)
-                run.markFault()
-                proxy.setWeather(ProxyWeather(delay: .milliseconds(50)))
-                try await Task.sleep(for: .seconds(2))
-                proxy.setWeather(ProxyWeather(bytesPerSecond: 100_000))
-                try await Task.sleep(for: .seconds(2))
-                proxy.setWeather(ProxyWeather())
-                proxy.send(.cut)
-                try await Task.sleep(for: .seconds(1))
-                proxy.send(.halfClose)
-                try await Task.sleep(for: .seconds(1))
-                proxy.setWeather(ProxyWeather(isSilent: true))
-                try await Task.sleep(for: .seconds(8))
-                proxy.setWeather(ProxyWeather(isRefusing: true))
-                proxy.send(.cut)
-                try await Task.sleep(for: .seconds(2))
-                proxy.setWeather(ProxyWeather())
-                run.markReturn()
-            }
+            faults: { try await isolate(link, $0) }
         )
+    }
+
+    /// One of two workers loses a part that everybody else has: it must not write over what its successor does.
+    private static func isolatedWorker(_ link: Link) -> Scenario {
+        Scenario(
+            name: "network_partition.one_worker_\(link.rawValue)",
+            summary:
+                "the way of one of two workers to the \(link.rawValue) is slow, then narrow, cut, half-closed, and "
+                + "silent for 8 s",
+            needs: [.secondWorker, .proxyOfFirstWorker(link)],
+            bars: .init(recovery: .seconds(5)),
+            pauseMax: .milliseconds(1200),
+            faults: { try await isolate(link, $0) }
+        )
+    }
+
+    private static func isolate(_ link: Link, _ run: ChaosRun) async throws {
+        let proxy = try run.proxy(link)
+        try await run.reach(0.15)
+        run.markFault()
+        proxy.setWeather(ProxyWeather(delay: .milliseconds(50)))
+        try await Task.sleep(for: .seconds(2))
+        proxy.setWeather(ProxyWeather(bytesPerSecond: 100_000))
+        try await Task.sleep(for: .seconds(2))
+        proxy.setWeather(ProxyWeather())
+        proxy.send(.cut)
+        try await Task.sleep(for: .seconds(1))
+        proxy.send(.halfClose)
+        try await Task.sleep(for: .seconds(1))
+        proxy.setWeather(ProxyWeather(isSilent: true))
+        try await Task.sleep(for: .seconds(8))
+        proxy.setWeather(ProxyWeather(isRefusing: true))
+        proxy.send(.cut)
+        try await Task.sleep(for: .seconds(2))
+        proxy.setWeather(ProxyWeather())
+        run.markReturn()
     }
 
     /// A link on which a part of all pieces of data ends its connection.
@@ -69,6 +86,7 @@ enum NetworkScenarios {
             name: "random_failures.\(name)",
             summary: "\(Int(part * 100)) % of all pieces of data to or from the \(link.rawValue) end their connection",
             needs: [.proxy(link)],
+            bars: .init(clientErrors: link == .gateway ? nil : 0),
             faults: { run in
                 try await run.reach(0.1)
                 run.markFault()

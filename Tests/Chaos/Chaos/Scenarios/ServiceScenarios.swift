@@ -8,7 +8,7 @@ enum ExecutorScenarios {
             name: "executor_kill.one_of_two",
             summary: "one of two executors is killed while tools run, some idempotent and some not",
             needs: [.secondExecutor],
-            bars: .init(recovery: .seconds(20)),
+            bars: .init(recovery: .seconds(10)),
             faults: { run in
                 try await run.reach(0.3)
                 run.parts.effects.hold(true)
@@ -21,7 +21,7 @@ enum ExecutorScenarios {
         Scenario(
             name: "executor_kill.only_one",
             summary: "the only executor is killed while tools run, and started again",
-            bars: .init(recovery: .seconds(20)),
+            bars: .init(recovery: .seconds(10)),
             faults: { run in
                 try await run.reach(0.3)
                 run.parts.effects.hold(true)
@@ -45,7 +45,7 @@ enum GatewayScenarios {
             summary: "one of two gateways is killed with streams connected; clients go to the other one",
             needs: [.secondGateway],
             // What was committed and not yet published is published by others after PARLEY_PUBLISH_AFTER, 3 s.
-            bars: .init(recovery: .seconds(10)),
+            bars: .init(recovery: .seconds(5), clientErrors: nil),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()
@@ -56,7 +56,7 @@ enum GatewayScenarios {
             name: "gateway_kill.only_one",
             summary: "the only gateway is killed with streams connected, and started again",
             // What was committed and not yet published is published by others after PARLEY_PUBLISH_AFTER, 3 s.
-            bars: .init(recovery: .seconds(10)),
+            bars: .init(recovery: .seconds(5), clientErrors: nil),
             faults: { run in
                 try await run.reach(0.3)
                 run.markFault()
@@ -79,7 +79,6 @@ enum GatewayScenarios {
             name: "rolling_restart.\(moment)",
             summary: summary,
             needs: [.secondGateway, .secondWorker, .secondExecutor, .proxy(.gateway)],
-            bars: .init(clientErrors: 0),
             faults: { run in
                 try await run.reach(0.05)
                 run.markFault()
