@@ -195,7 +195,8 @@ struct StreamHubTests {
         #expect((0...4).map(running) == [1, 0, 0, 1, 1], "who leaves a session leaves it as one of those")
     }
 
-    @Test func manyThatAreSilentLookOneAfterTheOther() async throws {
+    @Test(arguments: [(1, 2), (2, 3)])
+    func manyThatAreSilentLookAFewAtATime(calls: Int, looks: Int) async throws {
         let hub = hub { $0.looksMax = 2 }
         let now = ContinuousClock.now
         let keys = (0..<3).map { SessionKey(tenantID: "default", sessionID: "s\($0)") }
@@ -203,12 +204,15 @@ struct StreamHubTests {
         for key in keys {
             hub.receive(Make.event(1, 0, .turnStarted), for: key, now: now)
         }
-        hub.lookIntoSilence(now: now + .seconds(5))
-        hub.lookIntoSilence(now: now + .seconds(6))
-        hub.close()
-        for follower in followers {
-            #expect(await positions(follower) == ["1-0", "look back"])
+        for call in 0..<calls {
+            hub.lookIntoSilence(now: now + .seconds(5 + call))
         }
+        hub.close()
+        var seen = 0
+        for follower in followers {
+            seen += await positions(follower).count { $0 == "look back" }
+        }
+        #expect(seen == looks)
     }
 
     @Test func whenTheBrokerHasLostEventsEveryFollowerLooksOnce() async throws {
