@@ -59,4 +59,4 @@ setup: ## install Debian packages and fetch the pinned binaries
 
 clean: ## stop everything; remove what was built AND all local data (.run)
 	@deploy/local/down.sh
-	rm -rf .build .run
+	rm -rf .build "$${PARLEY_RUN:-.run}"

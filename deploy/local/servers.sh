@@ -70,7 +70,9 @@ launch_postgres() {
 
 # postgres_answers: accepts connections, and the services' role can use its database.
 postgres_answers() {
-  PGCONNECT_TIMEOUT=2 "$POSTGRES_BIN/psql" -X -q -d "$DATABASE_URL" -c 'SELECT 1'
+  # The password comes by the environment: arguments are for everybody to see.
+  PGCONNECT_TIMEOUT=2 PGPASSWORD=$PARLEY_SERVICE_PASSWORD "$POSTGRES_BIN/psql" -X -q \
+    -d "${DATABASE_URL/":$PARLEY_SERVICE_PASSWORD@"/@}" -c 'SELECT 1'
 }
 
 start_redis() {

@@ -48,11 +48,11 @@ service_settings() {
 absolute() { realpath -m -- "$1"; }
 
 # hidden_settings NAME: the PARLEY_ variables of the caller that this service must not see: those of this stack's own
-# scripts, what only a client or an operator needs, and the model's key for those who never call a model.
+# scripts, what only a client or an operator needs, and the models' keys for those who never call a model.
 hidden_settings() {
   compgen -e PARLEY_ | grep -E '^PARLEY_(GATEWAY|POSTGRES|REDIS|BROKER|WORKER|EXECUTOR)_PORT$' || true
   printf 'PARLEY_%s\n' RUN BIN URL API_KEY MIGRATION_DATABASE_URL OWNER_PASSWORD SERVICE_PASSWORD
-  case $1 in worker.*) ;; *) say PARLEY_MODEL_API_KEY ;; esac
+  case $1 in worker.*) ;; *) printf 'PARLEY_%s\n' MODEL_API_KEY MODEL_FALLBACK_API_KEY ;; esac
 }
 
 # inherited_settings NAME: the PARLEY_ variables of the caller that reach this service as they are, with their values.
@@ -62,11 +62,13 @@ inherited_settings() {
     while IFS= read -r name; do printf '%s=%s\n' "$name" "${!name}"; done
 }
 
-# service_print NAME: changes with its settings, with its executable, and with the policies that it reads when it starts.
+# service_print NAME: changes with its settings, with its executable, and with the files that it reads when it starts:
+# policies and tools.
 service_print() {
-  local policies=''
+  local policies='' tools=''
+  [ ! -f "${PARLEY_TOOLS_FILE:-}" ] || tools=$(stat -L -c '%s %Y' "$PARLEY_TOOLS_FILE")
   case $1 in worker.* | executor.*) policies=$(find "${PARLEY_POLICY_DIR:-deploy/policies}" -type f -printf '%p %s %T@\n') ;; esac
-  fingerprint "$(service_settings "$1")" "$(inherited_settings "$1")" "$policies" \
+  fingerprint "$(service_settings "$1")" "$(inherited_settings "$1")" "$policies" "$tools" \
     "$(stat -L -c '%s %Y' "$BIN/parley-${1%.*}")"
 }
 
@@ -125,7 +127,9 @@ control() {
 key_works() {
   local code
   [ -n "$1" ] || return 1
-  code=$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 -H "Authorization: Bearer $1" "$URL/v1/tools") || return 1
+  # The header comes by standard input: arguments are for everybody to see.
+  code=$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 -H @- "$URL/v1/tools" <<<"Authorization: Bearer $1") ||
+    return 1
   [ "$code" != 401 ] && [ "$code" != 403 ]
 }
 

@@ -155,10 +155,26 @@ restarts_what_changed() {
 
 operator_secrets_stay_out_of_services() {
   local name
-  PARLEY_API_KEY=x PARLEY_MIGRATION_DATABASE_URL=x up
+  PARLEY_API_KEY=x PARLEY_MIGRATION_DATABASE_URL=x PARLEY_MODEL_API_KEY=x PARLEY_MODEL_FALLBACK_API_KEY=x up
   for name in gateway.1 worker.1 executor.1; do
     if tr '\0' '\n' <"/proc/$(pid_of $name)/environ" | grep -E '^PARLEY_(API_KEY|MIGRATION|OWNER)'; then return 1; fi
   done
+  for name in gateway.1 executor.1; do
+    if tr '\0' '\n' <"/proc/$(pid_of $name)/environ" | grep -E '^PARLEY_MODEL_.*KEY'; then return 1; fi
+  done
+}
+
+sees_an_edited_tools_file() {
+  local executor
+  say '[]' >"$PARLEY_RUN/tools.json"
+  PARLEY_TOOLS_FILE=$PARLEY_RUN/tools.json up
+  executor=$(pid_of executor.1)
+  PARLEY_TOOLS_FILE=$PARLEY_RUN/tools.json up
+  expect "$(pid_of executor.1)" "$executor"
+  say '[ ]' >"$PARLEY_RUN/tools.json"
+  PARLEY_TOOLS_FILE=$PARLEY_RUN/tools.json up
+  [ "$(pid_of executor.1)" != "$executor" ]
+  up
 }
 
 new_passwords() {
@@ -308,7 +324,8 @@ done
 check "data survives make down and make up" data_survives
 check "WORKERS adds and removes workers" scales
 check "a changed setting restarts the services only" restarts_what_changed
-check "services do not get the operator's secrets" operator_secrets_stay_out_of_services
+check "services do not get the operator's secrets, nor models' keys but the worker" operator_secrets_stay_out_of_services
+check "an edited tools file restarts the services" sees_an_edited_tools_file
 check "lost passwords are made anew, data kept" new_passwords
 check "a pid that is another's now is not signalled" spares_strangers
 check "make down leaves nothing, twice" down_leaves_nothing
