@@ -197,7 +197,7 @@ package struct BusConfiguration: Sendable {
 package struct BusSecurity: Sendable, CustomStringConvertible {
     /// The protocol: `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     package var securityProtocol: String?
-    /// The mechanism for SASL: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER` or another of librdkafka.
+    /// The mechanism for SASL: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or another of librdkafka.
     package var saslMechanism: String?
     /// The user's name for SASL.
     package var saslUsername: String?

@@ -5,7 +5,8 @@ extension BusSecurity {
     /// Reads how to speak to the brokers; each setting is optional.
     ///
     /// They are `PARLEY_KAFKA_SECURITY_PROTOCOL`, `PARLEY_KAFKA_SASL_MECHANISM`, `PARLEY_KAFKA_SASL_USERNAME`,
-    /// `PARLEY_KAFKA_SASL_PASSWORD` and `PARLEY_KAFKA_TLS_CA`.
+    /// `PARLEY_KAFKA_SASL_PASSWORD`, `PARLEY_KAFKA_TLS_CA`, `PARLEY_KAFKA_TLS_CERTIFICATE`, `PARLEY_KAFKA_TLS_KEY` and
+    /// `PARLEY_KAFKA_TLS_KEY_PASSWORD`.
     ///
     /// - Parameter environment: Where the settings stand.
     package init(environment: inout EnvironmentReader) {
@@ -16,7 +17,7 @@ extension BusSecurity {
         )
         saslMechanism = environment.optionalString(
             "PARLEY_KAFKA_SASL_MECHANISM",
-            help: "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+            help: "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
         )
         saslUsername = environment.optionalString("PARLEY_KAFKA_SASL_USERNAME", help: "user at the brokers")
         saslPassword =
@@ -25,5 +26,12 @@ extension BusSecurity {
             "PARLEY_KAFKA_TLS_CA",
             help: "file with the certificates that the brokers' are signed by"
         )
+        tlsCertificatePath = environment.optionalString(
+            "PARLEY_KAFKA_TLS_CERTIFICATE",
+            help: "PEM file with the certificate that is shown to the brokers"
+        )
+        tlsKeyPath = environment.optionalString("PARLEY_KAFKA_TLS_KEY", help: "PEM file with its private key")
+        tlsKeyPassword =
+            environment.optionalSecret("PARLEY_KAFKA_TLS_KEY_PASSWORD", help: "password of the private key")?.revealed
     }
 }

@@ -324,7 +324,7 @@ done
 check "data survives make down and make up" data_survives
 check "WORKERS adds and removes workers" scales
 check "a changed setting restarts the services only" restarts_what_changed
-check "services do not get the operator's secrets, nor models' keys but the worker" operator_secrets_stay_out_of_services
+check "services do not get the operator's secrets, nor the models' but for the worker" operator_secrets_stay_out_of_services
 check "an edited tools file restarts the services" sees_an_edited_tools_file
 check "lost passwords are made anew, data kept" new_passwords
 check "a pid that is another's now is not signalled" spares_strangers

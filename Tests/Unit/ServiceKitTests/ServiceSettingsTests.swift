@@ -1,4 +1,5 @@
 import Configuration
+import EventBus
 import ServiceKit
 import Testing
 
@@ -19,5 +20,24 @@ struct ServiceSettingsTests {
         for wrong in ["0", "101", "many"] {
             #expect(throws: ConfigurationError.self) { try Self.attemptsMax(wrong) }
         }
+    }
+
+    @Test func credentialsForTheBrokersPassThrough() throws {
+        var environment = EnvironmentReader([
+            "PARLEY_KAFKA_SECURITY_PROTOCOL": "sasl_ssl", "PARLEY_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "PARLEY_KAFKA_SASL_USERNAME": "user", "PARLEY_KAFKA_SASL_PASSWORD": "word",
+            "PARLEY_KAFKA_TLS_CA": "ca.pem", "PARLEY_KAFKA_TLS_CERTIFICATE": "own.pem",
+            "PARLEY_KAFKA_TLS_KEY": "own.key", "PARLEY_KAFKA_TLS_KEY_PASSWORD": "key word",
+        ])
+        let security = BusSecurity(environment: &environment)
+        try environment.finish()
+        #expect(security.securityProtocol == "sasl_ssl")
+        #expect(security.saslMechanism == "SCRAM-SHA-512")
+        #expect(security.saslUsername == "user")
+        #expect(security.saslPassword == "word")
+        #expect(security.tlsAuthorityPath == "ca.pem")
+        #expect(security.tlsCertificatePath == "own.pem")
+        #expect(security.tlsKeyPath == "own.key")
+        #expect(security.tlsKeyPassword == "key word")
     }
 }

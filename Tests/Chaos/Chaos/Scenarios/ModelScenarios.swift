@@ -29,8 +29,8 @@ enum ModelScenarios {
             ),
             Scenario(
                 name: "random_failures.model",
-                // Among so many failures there are five in a row every few seconds: with 30 s of an open breaker after each
-                // the load would wait for most of an hour.
+                // Among so many failures there are five in a row every few seconds: with 30 s of an open breaker after
+                // each the load would wait for most of its time.
                 summary: "30 % of all calls of the model fail, in every way there is" + remark(.seconds(2)),
                 environment: settings(.seconds(2)).merging(["PARLEY_MODEL_IDLE_TIMEOUT": "3s"]) { $1 },
                 faults: { run in
