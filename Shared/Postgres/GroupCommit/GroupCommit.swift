@@ -64,8 +64,9 @@ package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable
     ///   - configuration: The limits.
     ///   - key: Requests of the same key never run in two batches at the same moment, and keep their order; nil: any
     ///     may. A key is held while its batch runs, retries included.
-    ///   - isRetriedAlone: Whether, when all requests of a batch failed with such an error, each is tried by itself, so
-    ///     that one bad request harms only itself. By default any error but a `PostgresError` whose
+    ///   - isRetriedAlone: Whether a request of a batch of several that failed with such an error is tried by itself,
+    ///     so that one bad request harms only itself. What else became of the batch does not matter: some of it may be
+    ///     answered without the transaction that failed. By default any error but a `PostgresError` whose
     ///     `isConnectionFailure` is true and a cancellation.
     ///   - execute: Carries out requests together: one result for each, in order.
     package init(
@@ -178,14 +179,15 @@ package final class GroupCommit<Request: Sendable, Response: Sendable>: Sendable
     }
 
     private func carryOut(_ requests: [Request]) async -> [Result<Response, any Error>] {
-        let results = await executeChecked(requests)
-        guard requests.count > 1, results.allSatisfy(isFaultOfOne) else { return results }
-        var alone: [Result<Response, any Error>] = []
-        for request in requests { alone.append(contentsOf: await executeChecked([request])) }
-        return alone
+        var results = await executeChecked(requests)
+        guard requests.count > 1 else { return results }
+        for (index, request) in requests.enumerated() where mayBeFaultOfAnother(results[index]) {
+            results[index] = await executeChecked([request])[0]
+        }
+        return results
     }
 
-    private func isFaultOfOne(_ result: Result<Response, any Error>) -> Bool {
+    private func mayBeFaultOfAnother(_ result: Result<Response, any Error>) -> Bool {
         guard case .failure(let error) = result else { return false }
         return isRetriedAlone(error)
     }

@@ -87,6 +87,35 @@ struct GroupCommitTests {
         #expect(failed == [13])
     }
 
+    @Test("one bad request harms only itself too when some of its batch were answered without the transaction")
+    func oneBadBesideAnswers() async throws {
+        let recorder = Recorder()
+        let commits = GroupCommit<Int, Int>(configuration: .init(concurrency: 1)) { numbers in
+            recorder.begin(numbers)
+            defer { recorder.end() }
+            // As with sessions that are unknown: they need no transaction, and the bad one fails all that do.
+            return numbers.map { number in
+                if number % 2 == 0 { return .success(-number) }
+                return numbers.contains(13) ? .failure(Bad()) : .success(number)
+            }
+        }
+        let answers = try await withThrowingTaskGroup(of: (Int, Int?).self) { group in
+            for number in 0..<20 { group.addTask { (number, try? await commits.submit(number)) } }
+            while commits.queuedCount < 20 { await Task.yield() }
+            commits.close()
+            await commits.run()
+            return try await group.reduce(into: [Int: Int?]()) { $0[$1.0] = .some($1.1) }
+        }
+        for number in 0..<20 where number != 13 {
+            #expect(answers[number] == .some(.some(number % 2 == 0 ? -number : number)))
+        }
+        #expect(answers[13] == .some(.none))
+        #expect(
+            recorder.batches.map(\.count) == [20] + Array(repeating: 1, count: 10),
+            "what succeeded is not repeated"
+        )
+    }
+
     @Test("a batch that failed for want of a connection is not tried again one by one")
     func connectionLost() async throws {
         let recorder = Recorder()
