@@ -149,7 +149,18 @@ struct MemoryTests {
                 #expect(try await tenant.http.get("/sessions/\(session)\(path)").status == 404)
             }
             for path in ["observe", "learn", "clear-stm", "clear-all", "config", "extend", "finalize-training"] {
-                #expect(try await tenant.post("/sessions/\(session)/\(path)", ["strings": ["x"]]).status != 200)
+                let response = try await tenant.post("/sessions/\(session)/\(path)", ["strings": ["x"]])
+                #expect(response.status == 404, "\(path)")
+                #expect(
+                    response.json == [
+                        "error": [
+                            "code": "SESSION_NOT_FOUND",
+                            "message": .string("Session \(session) not found or expired"),
+                            "session_id": .string(session),
+                        ]
+                    ],
+                    "\(path): \(response.json.string)"
+                )
             }
             #expect(try await tenant.http.get("/sessions/\(session)/exists").json["exists"] == false)
             #expect(try await tenant.http.request("DELETE", "/sessions/\(session)").status == 404)
@@ -164,7 +175,41 @@ struct MemoryTests {
         }
     }
 
-    @Test("A session of 2 s is there until then, longer when it is used, and gone after 3 s, with an event")
+    @Test("A session of 2 s that was used after 1.5 s is there after 2.5 s")
+    func use() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            for _ in 0..<10 {
+                let asked = ContinuousClock.now
+                let session = try await memory.begin(unique("node"), ["ttl_seconds": 2])
+                let begun = ContinuousClock.now
+                try await Task.sleep(until: begun + .milliseconds(1500))
+                let used = try await memory.http.get("/sessions/\(session)/stm")
+                // A machine that is too busy to use it in time proves nothing.
+                guard asked.duration(to: .now) < .milliseconds(1900) else { continue }
+                #expect(used.status == 200)
+                try await Task.sleep(until: begun + .milliseconds(2500))
+                let later = try await memory.http.get("/sessions/\(session)/exists")
+                guard asked.duration(to: .now) < .milliseconds(3400) else { continue }
+                #expect(later.json["exists"] == true, "use moves the end")
+                return
+            }
+            Issue.record("the machine was too busy ten times")
+        }
+    }
+
+    @Test("A session of 2 s that nobody uses is gone after 3 s")
+    func noUse() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let session = try await memory.begin(unique("node"), ["ttl_seconds": 2])
+            try await Task.sleep(for: .seconds(3))
+            #expect(try await memory.http.get("/sessions/\(session)/exists").json["exists"] == false)
+            #expect(try await memory.observe(session, ["late"]).status == 404)
+        }
+    }
+
+    @Test("A session of 2 s is there until then, and looking does not keep it; its end is told")
     func expiry() async throws {
         try await withPlatform { platform in
             let memory = platform.memory

@@ -1,4 +1,3 @@
-import TestKit
 import Testing
 
 @testable import Memory
@@ -71,35 +70,6 @@ struct PatternIndexTests {
         // At least the words, the names and the two tables.
         #expect(index.memoryBytes - empty > 1000 * (2 * 4 + 24 + 28) + 2000 * 32)
         #expect(index.memoryBytes - empty < 1000 * 1000)
-    }
-
-    /// Over the border of a segment, so that both ways of finding candidates are taken: the predictions are those of
-    /// matching every pattern plainly.
-    @Test func pruningLosesNothing() throws {
-        var random = SeededRandom(seed: SeededRandom.seed)
-        var node = try Node([:])
-        var patterns: [[UInt32]] = []
-        while node.index.patternCount < PatternSegment.capacity + 150 {
-            // Few symbols, so that many patterns and states have one more than once.
-            let pattern = (0..<(2 + random.next() % 5)).map { _ in UInt32(truncatingIfNeeded: random.next() % 7) }
-            if try node.index.upsert(Pattern(events: pattern.map { ["\($0)"] })) { patterns.append(pattern) }
-        }
-        #expect(node.index.snapshot.segments.map(\.isFull) == [true, false])
-        node.configuration.maxPredictions = 10_000
-        for threshold in [0, 0.01, 0.3, 0.5, 2.0 / 3, 1] {
-            node.configuration.recallThreshold = threshold
-            let state = (0..<(3 + random.next() % 5)).map { _ in UInt32(truncatingIfNeeded: random.next() % 7) }
-            let found = node.index.predict(state: state.map { ["\($0)"] }, node.configuration).predictions
-            var expected: [PatternName: Double] = [:]
-            for pattern in patterns {
-                let common = MatchingReference.commonLength(pattern, state)
-                let similarity = Double(2 * common) / Double(pattern.count + state.count)
-                guard similarity >= threshold, threshold == 0 || common > 0 else { continue }
-                expected[PatternName(of: pattern.map { ["\($0)"] })] = similarity
-            }
-            #expect(found.count == expected.count, "seed \(SeededRandom.seed), threshold \(threshold)")
-            #expect(found.allSatisfy { expected[$0.name] == $0.metrics.similarity })
-        }
     }
 
     @Test func theLeastCommonLengthIsTheLeast() {
