@@ -82,6 +82,16 @@ package enum JSONValue: Sendable {
         return nil
     }
 
+    /// Whether a string in it, or the name of a member, has a NUL character, which PostgreSQL's texts cannot hold.
+    package var hasNUL: Bool {
+        switch self {
+        case .string(let text): text.utf8.contains(0)
+        case .array(let elements): elements.contains(where: \.hasNUL)
+        case .object(let object): object.contains { $0.key.utf8.contains(0) || $0.value.hasNUL }
+        default: false
+        }
+    }
+
     /// The member with this name, if it is an object that has one.
     ///
     /// Setting replaces, appends, or with nil removes; setting a member of anything but an object is a programmer's

@@ -16,6 +16,8 @@ package struct Observation: Sendable {
         package var dimensions = 8192
         /// Emotives of one observation; 1000.
         package var emotives = 1000
+        /// The greatest magnitude of an emotive; 10^100.
+        package var emotiveMagnitude = Emotives.magnitudeLimit
         /// Metadata keys of one observation; 1000.
         package var metadataKeys = 1000
 
@@ -88,6 +90,9 @@ package struct Observation: Sendable {
         if let position = strings.firstIndex(where: { $0.utf8.count > limits.stringBytes }) {
             problems.append(tooLong("strings[\(position)]", strings[position], limits))
         }
+        if let position = strings.firstIndex(where: { $0.utf8.contains(0) }) {
+            problems.append(.init(field: "strings[\(position)]", reason: nul))
+        }
         return problems
     }
 
@@ -126,6 +131,12 @@ package struct Observation: Sendable {
         }
         if !emotives.values.allSatisfy(\.isFinite) {
             problems.append(.init(field: "emotives", reason: "one of them is not a finite number"))
+        } else if !emotives.values.allSatisfy({ $0.magnitude <= limits.emotiveMagnitude }) {
+            let most = limits.emotiveMagnitude
+            problems.append(.init(field: "emotives", reason: "one of them is not from -\(most) to \(most)"))
+        }
+        if emotives.keys.contains(where: { $0.utf8.contains(0) }) {
+            problems.append(.init(field: "emotives", reason: nul))
         }
         return problems
     }
@@ -138,8 +149,11 @@ package struct Observation: Sendable {
         if let key = metadata.keys.first(where: { $0.utf8.count > limits.stringBytes }) {
             problems.append(tooLong("metadata", key, limits))
         }
+        if JSONValue.object(metadata).hasNUL { problems.append(.init(field: "metadata", reason: nul)) }
         return problems
     }
+
+    private static let nul = "must not have a NUL character in a string"
 
     private static func tooLong(_ field: String, _ text: String, _ limits: Limits) -> MemoryError.Problem {
         .init(field: field, reason: "a text of \(text.utf8.count) bytes, at most \(limits.stringBytes)")

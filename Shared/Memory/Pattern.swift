@@ -51,7 +51,7 @@ package struct Pattern: Sendable, Equatable {
     ///   - learned: What was learned; of the same events.
     ///   - persistence: How many feelings it keeps.
     package mutating func merge(_ learned: LearnedSequence, persistence: Int) {
-        frequency += 1
+        frequency = min(frequency + 1, Self.frequencyLimit)
         emotives = Emotives.kept(emotives + learned.emotives, persistence: persistence)
         metadata = Metadata.merged(metadata, learned.metadata)
     }
@@ -90,6 +90,21 @@ package struct LearnedSequence: Sendable, Equatable {
 
 /// Arithmetic with feelings.
 package enum Emotives {
+    /// The greatest magnitude of one feeling: 10^100.
+    ///
+    /// Sums of all that can be stored stay far below 1.8 · 10^308, the most that a double holds.
+    package static let magnitudeLimit = 1e100
+    /// The greatest magnitude of what a pattern's symbols gain of one feeling over all learnings: 10^120.
+    ///
+    /// ``Pattern/frequencyLimit`` learnings of ``magnitudeLimit`` each are 1.1 · 10^112.
+    package static let affinityLimit = 1e120
+
+    /// Feelings, none of them beyond a limit.
+    package static func within(_ limit: Double, _ emotives: [String: Double]) -> [String: Double] {
+        guard emotives.values.contains(where: { $0.magnitude > limit }) else { return emotives }
+        return emotives.mapValues { max(-limit, min(limit, $0)) }
+    }
+
     /// The mean of each name over the entries that have it.
     ///
     /// `[{a: 4, b: 2}, {a: 6}]` gives `{a: 5, b: 2}`.

@@ -48,8 +48,8 @@ enum MemoryRows {
         var writer = JSONWriter()
         writer.beginObject()
         for key in SymbolOrder.sorted(Array(metadata.keys)) {
-            writer.key(dynamic: key)
-            write(metadata[key] ?? [], to: &writer)
+            writer.key(dynamic: withoutNUL(key))
+            write((metadata[key] ?? []).map(withoutNUL), to: &writer)
         }
         writer.endObject()
         return writer.string
@@ -101,10 +101,15 @@ enum MemoryRows {
     private static func write(_ emotives: [String: Double], to writer: inout JSONWriter) {
         writer.beginObject()
         for name in SymbolOrder.sorted(Array(emotives.keys)) {
-            writer.key(dynamic: name)
+            writer.key(dynamic: withoutNUL(name))
             writer.double(emotives[name] ?? 0)
         }
         writer.endObject()
+    }
+
+    /// Observations of earlier builds may hold what `jsonb` refuses; they are learned all the same.
+    private static func withoutNUL(_ text: String) -> String {
+        text.utf8.contains(0) ? text.replacing("\0", with: "\u{FFFD}") : text
     }
 
     /// A stored value.
@@ -126,13 +131,13 @@ enum MemoryRows {
         (value.arrayValue ?? []).map(symbols)
     }
 
-    /// Stored emotives.
-    static func emotives(_ value: JSONValue) -> [String: Double] {
+    /// Stored emotives; those that an earlier build let become greater count as the greatest that there may be.
+    static func emotives(_ value: JSONValue, limit: Double = Emotives.magnitudeLimit) -> [String: Double] {
         var emotives: [String: Double] = [:]
         for member in value.objectValue ?? JSONObject() {
             emotives[member.key] = member.value.doubleValue
         }
-        return emotives
+        return Emotives.within(limit, emotives)
     }
 
     /// A pattern's stored metadata.
@@ -148,10 +153,11 @@ enum MemoryRows {
     static func pattern(_ row: PostgresRow) throws -> (pattern: Pattern, affinity: [String: Double]) {
         let pattern = try Pattern(
             events: events(try parse(row.json("events"))),
-            frequency: try row.int("frequency"),
-            emotives: (try parse(row.json("emotives")).arrayValue ?? []).map(emotives),
+            // An earlier build counted on.
+            frequency: min(try row.int("frequency"), Pattern.frequencyLimit),
+            emotives: (try parse(row.json("emotives")).arrayValue ?? []).map { emotives($0) },
             metadata: metadata(try parse(row.json("metadata")))
         )
-        return (pattern, emotives(try parse(row.json("affinity"))))
+        return (pattern, emotives(try parse(row.json("affinity")), limit: Emotives.affinityLimit))
     }
 }

@@ -17,6 +17,9 @@ package struct MemorySessionKey: Sendable, Hashable {
 
 /// Names a node, across tenants.
 package struct MemoryNodeKey: Sendable, Hashable {
+    /// The longest name of a node, in bytes: 256.
+    package static let nodeBytesMax = 256
+
     /// The tenant, from the credential.
     package let tenantID: String
     /// The node.

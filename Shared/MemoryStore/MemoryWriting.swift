@@ -36,6 +36,7 @@ enum MemoryWriting {
         let name = PostgresParameter.text(signature)
         if let rows = observations(steps) { statements.append((MemorySQL.observe, rows + [name])) }
         if let rows = forgotten(steps) { statements.append((MemorySQL.forget, rows + [name])) }
+        if let nodes = lockedFirst(steps) { statements.append((MemorySQL.lockNodes, nodes)) }
         statements += cleared(steps, name)
         if let rows = vectors(steps) { statements.append((MemorySQL.learnVectors, rows + [name])) }
         for round in rounds(of: steps) {
@@ -120,6 +121,21 @@ enum MemoryWriting {
             .textArray(shorter.map(\.after.key.tenantID)), .textArray(shorter.map(\.after.key.sessionID)),
             .intArray(shorter.map(\.after.heldFrom)),
         ]
+    }
+
+    /// The nodes to lock before any statement locks its own, so that two transactions wait for each other in turn; nil
+    /// when one statement locks all that are locked.
+    private static func lockedFirst(_ steps: [MemoryStep]) -> [PostgresParameter]? {
+        let changing = steps.filter {
+            $0.change.clearsNode || !$0.change.vectors.isEmpty || !$0.change.patterns.isEmpty
+        }
+        let kinds = [
+            changing.contains { $0.change.clearsNode }, changing.contains { !$0.change.vectors.isEmpty },
+            changing.contains { !$0.change.patterns.isEmpty },
+        ]
+        let nodes = Set(changing.map { MemoryNodeKey(tenantID: $0.after.key.tenantID, nodeID: $0.after.nodeID) })
+        guard nodes.count > 1, kinds.count(where: \.self) > 1 else { return nil }
+        return [.textArray(nodes.map(\.tenantID)), .textArray(nodes.map(\.nodeID))]
     }
 
     private static func cleared(

@@ -7,7 +7,7 @@ import MemoryStore
 /// What clients ask of the memory, read and checked.
 enum MemoryRequests {
     /// The longest name of a node, in bytes.
-    static let nodeBytesMax = 256
+    static let nodeBytesMax = MemoryNodeKey.nodeBytesMax
     /// How long a session lives without being used when nobody says, in seconds.
     static let ttlSecondsByDefault = 3600
     /// The longest that a session may live without being used: ten years, in seconds.
@@ -23,7 +23,7 @@ enum MemoryRequests {
         guard case .object(let object) = json else {
             throw Problem.invalid([(name: "body", reason: "must be a JSON object")])
         }
-        guard !hasNUL(json) else {
+        guard !json.hasNUL else {
             throw Problem.invalid([(name: "body", reason: "must not have a NUL character in a string")])
         }
         return object
@@ -178,15 +178,5 @@ enum MemoryRequests {
             throw Problem.invalid([(name: field, reason: "must be a string of 1 to \(uniqueIDBytesMax) bytes")])
         }
         return text
-    }
-
-    /// Whether a string in a value has a NUL character, which the database cannot keep.
-    private static func hasNUL(_ value: JSONValue) -> Bool {
-        switch value {
-        case .string(let text): text.utf8.contains(0)
-        case .array(let elements): elements.contains(where: hasNUL)
-        case .object(let object): object.contains { $0.key.utf8.contains(0) || hasNUL($0.value) }
-        default: false
-        }
     }
 }

@@ -27,8 +27,6 @@ enum MemoryCommand: Command {
 
     /// Patterns, and vectors, of one page.
     static let pageSize = 500
-    /// The most bytes of a node's name.
-    static let nodeBytesMax = 4096
 
     static func run(_ arguments: inout Arguments) async throws {
         let tenant = try OperatorInput.identifier(
@@ -47,8 +45,8 @@ enum MemoryCommand: Command {
         }
         let node = MemoryNodeKey(tenantID: tenant, nodeID: try arguments.require("NODE"))
         try arguments.finish()
-        guard (1...nodeBytesMax).contains(node.nodeID.utf8.count) else {
-            throw UsageError(reason: "NODE must be 1 to \(nodeBytesMax) bytes")
+        guard (1...MemoryNodeKey.nodeBytesMax).contains(node.nodeID.utf8.count) else {
+            throw UsageError(reason: "NODE must be 1 to \(MemoryNodeKey.nodeBytesMax) bytes")
         }
         if verb != "import", settings.adds || settings.skipsBad {
             throw UsageError(reason: "--add and --skip-bad go with import only")

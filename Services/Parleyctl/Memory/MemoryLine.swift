@@ -98,7 +98,7 @@ enum MemoryLine: Equatable {
             }
             while entries.count < values.count { entries.append([:]) }
             for (index, value) in values.enumerated() where !value.isNull {
-                entries[index][member.key] = try number(value, "emotives")
+                entries[index][member.key] = try number(value, "emotives", limit: Emotives.magnitudeLimit)
             }
         }
         return entries
@@ -125,7 +125,7 @@ enum MemoryLine: Equatable {
         var affinity: [String: Double] = [:]
         for member in given {
             try check(member.key, "affinity")
-            affinity[member.key] = try number(member.value, "affinity")
+            affinity[member.key] = try number(member.value, "affinity", limit: Emotives.affinityLimit)
         }
         return affinity
     }
@@ -153,9 +153,16 @@ enum MemoryLine: Equatable {
         return strings
     }
 
-    private static func number(_ value: JSONValue, _ field: String) throws(MemoryLineError) -> Double {
+    private static func number(
+        _ value: JSONValue,
+        _ field: String,
+        limit: Double = .greatestFiniteMagnitude
+    ) throws(MemoryLineError) -> Double {
         guard let number = value.doubleValue, number.isFinite else {
             throw MemoryLineError(reason: "\(field): must hold finite numbers")
+        }
+        guard number.magnitude <= limit else {
+            throw MemoryLineError(reason: "\(field): must hold numbers from -\(limit) to \(limit)")
         }
         return number
     }

@@ -1,3 +1,4 @@
+import Memory
 import Postgres
 
 /// The statements behind ``MemorySessions``.
@@ -126,8 +127,42 @@ enum MemorySQL {
         WHERE o.tenant_id = i.tenant_id AND o.session_id = i.session_id AND o.seq < i.seq
         """
 
+    /// Locks nodes in one order, for a transaction of several statements of which each would lock its own.
+    static let lockNodes: PostgresStatement = """
+        SELECT FROM memory_nodes m
+        JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS i(tenant_id, node_id)) i
+            USING (tenant_id, node_id)
+        ORDER BY m.tenant_id, m.node_id
+        FOR UPDATE OF m
+        """
+
+    /// What the symbols of a pattern have gained, with what is learned now.
+    ///
+    /// Added up as by `memory_sum`, but never beyond ``Emotives/affinityLimit``, whatever was stored before there was a
+    /// limit.
+    static let addedAffinity = """
+        CASE WHEN excluded.affinity = '{}'::jsonb THEN p.affinity ELSE coalesce(
+                (
+                    SELECT jsonb_object_agg(key, greatest(-\(most), least(\(most), total))) FROM (
+                        SELECT key, sum(greatest(-\(most), least(\(most), value::float8))) AS total
+                        FROM (
+                            SELECT * FROM jsonb_each_text(p.affinity)
+                            UNION ALL
+                            SELECT * FROM jsonb_each_text(excluded.affinity)
+                        ) AS both_of_them
+                        WHERE value IS NOT NULL
+                        GROUP BY key
+                    ) AS added
+                ),
+                '{}'::jsonb
+            ) END
+        """
+
+    private static let most = "'\(Emotives.affinityLimit)'::float8"
+
     /// Learns patterns, each at most once in a statement; the nodes are locked in one order.
-    static let learn: PostgresStatement = """
+    static let learn = PostgresStatement(
+        """
         WITH i AS (
             SELECT i.* FROM unnest(
                 $1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::text[], $7::text[], $8::int4[],
@@ -153,11 +188,12 @@ enum MemorySQL {
             i.events::json, i.emotives::jsonb, i.kept, i.metadata::jsonb, i.affinity::jsonb
         FROM i JOIN numbered b USING (tenant_id, node_id)
         ON CONFLICT (tenant_id, node_id, name) DO UPDATE SET
-            seq = excluded.seq, frequency = p.frequency + excluded.frequency,
+            seq = excluded.seq, frequency = least(p.frequency + excluded.frequency, \(Pattern.frequencyLimit)),
             emotives = memory_last(p.emotives, excluded.emotives, excluded.emotives_kept),
             emotives_kept = excluded.emotives_kept, metadata = memory_union(p.metadata, excluded.metadata),
-            affinity = memory_sum(p.affinity, excluded.affinity)
+            affinity = \(addedAffinity)
         """
+    )
 
     /// Learns vectors; those that are known already stay as they are.
     static let learnVectors: PostgresStatement = """

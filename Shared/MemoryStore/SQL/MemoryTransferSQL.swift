@@ -61,7 +61,7 @@ enum MemoryTransferSQL {
              seq = excluded.seq, frequency = least(p.frequency + excluded.frequency, $10),
                 emotives = memory_last(p.emotives, excluded.emotives, excluded.emotives_kept),
                 emotives_kept = excluded.emotives_kept, metadata = memory_union(p.metadata, excluded.metadata),
-                affinity = memory_sum(p.affinity, excluded.affinity)
+                affinity = \(MemorySQL.addedAffinity)
             """
     )
 

@@ -9,7 +9,8 @@ struct MemoryInputTests {
     @Test("A session that may not be is refused with the field and the reason")
     func badSessions() async throws {
         try await withPlatform { platform in
-            let memory = platform.memory
+            // A tenant of its own, so that nobody else begins sessions in it.
+            let memory = MemoryClient(try await platform.makeTenant(unique("tenant")))
             let cases: [(JSONValue, String)] = [
                 ([:], "node_id"), (["node_id": 7], "node_id"), (["node_id": ""], "node_id"),
                 (["node_id": .string(String(repeating: "n", count: 257))], "node_id"),
@@ -35,10 +36,79 @@ struct MemoryInputTests {
                 let name = try #require(config.objectValue?.keys.first)
                 #expect(response.json["validation_errors"]?[name]?.stringValue != nil, "\(response.json.string)")
             }
+            #expect(try await memory.http.get("/sessions/count").json["active_session_count"]?.intValue == 0)
             let longest = String(repeating: "n", count: 256)
             let response = try await memory.post("/sessions", ["node_id": .string(longest), "ttl_seconds": 0])
             #expect(response.status == 200)
             #expect(response.json["ttl_seconds"]?.intValue == 3600)
+            let longLived = try await memory.begin("n", ["ttl_seconds": 315_360_000])
+            #expect(try await memory.http.get("/sessions/count").json["active_session_count"]?.intValue == 2)
+            let path = "/sessions/\(longLived)/extend?ttl_seconds="
+            #expect(try await memory.post(path + "315360000").json["ttl_seconds"]?.intValue == 315_360_000)
+            #expect(try await memory.post(path + "315360001").status == 422)
+        }
+    }
+
+    @Test("Emotives are finite numbers within a limit, so that no sum of them is beyond what a double holds")
+    func emotives() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let node = unique("node")
+            let session = try await memory.begin(node)
+            for value in ["1e308", "-1e308", "1.0000001e100", "1e999", "-1e999"] {
+                let observation = #"{"strings":["a","b"],"emotives":{"joy":\#(value)}}"#
+                let alone = try await memory.http.request(
+                    "POST",
+                    "/sessions/\(session)/observe",
+                    body: Array(observation.utf8)
+                )
+                #expect(alone.status == 422)
+                #expect(alone.fields == ["emotives"], "\(value): \(alone.json.string)")
+                let inSequence = try await memory.http.request(
+                    "POST",
+                    "/sessions/\(session)/observe-sequence",
+                    body: Array(#"{"observations":[{"strings":["c"]},\#(observation)]}"#.utf8)
+                )
+                #expect(inSequence.status == 422)
+                #expect(inSequence.fields == ["observations[1].emotives"], "\(value): \(inSequence.json.string)")
+            }
+            #expect(try await memory.memory(session).isEmpty)
+            // At the limit, over and over: learned, answered and predicted.
+            var name = ""
+            for _ in 0..<3 {
+                for word in ["a", "b"] {
+                    try await memory.observe(session, ["strings": [.string(word)], "emotives": ["joy": 1e100]])
+                }
+                name = try await memory.learn(session)
+            }
+            #expect(try await memory.pattern(name, node)?["frequency"]?.intValue == 3)
+            try await memory.observe(session, ["a"])
+            #expect(try await memory.predictions(session).first?["emotives"]?["joy"]?.doubleValue == 1e100)
+            let affinity = try await memory.http.get("/symbols/a/affinity?node_id=\(node)")
+            let joy = try #require(affinity.json["affinity"]?["joy"]?.doubleValue)
+            #expect((joy / 3e100 - 1).magnitude < 1e-12, "the sum of three means")
+        }
+    }
+
+    @Test("A sequence of as many observations as may be, and names as long as may be, are taken; one more is refused")
+    func limits() async throws {
+        try await withPlatform { platform in
+            let memory = platform.memory
+            let session = try await memory.begin(unique("node"), ["config": ["process_predictions": false]])
+            for (count, status) in [(10_001, 422), (10_000, 200)] {
+                let list = JSONValue.array(Array(repeating: ["strings": ["a"]], count: count))
+                let response = try await memory.post("/sessions/\(session)/observe-sequence", ["observations": list])
+                #expect(response.status == status, "\(count) observations")
+                #expect(try await memory.memory(session).count == (status == 200 ? 1000 : 0))
+            }
+            for (bytes, status) in [(257, 422), (256, 200)] {
+                let name = String(repeating: "é", count: bytes / 2) + (bytes % 2 == 0 ? "" : "x")
+                let response = try await memory.observe(session, ["strings": ["b"], "unique_id": .string(name)])
+                #expect(response.status == status, "\(bytes) bytes")
+                if status == 200 { #expect(response.json["unique_id"]?.stringValue == name) }
+            }
+            let config = try await memory.http.get("/sessions/\(session)/stm")
+            #expect(config.json["stm"]?[999] == ["b"] && config.json["stm"]?[998] == ["a"], "observed once")
         }
     }
 
@@ -117,6 +187,16 @@ struct MemoryInputTests {
             #expect(learned[0] == nil && learned[1] == nil && learned[3] == nil)
             #expect(try await memory.memory(session) == [["d"]])
 
+            // Who compares by characters wants them in the order in which they came, unless he says otherwise.
+            for (change, sorts) in [
+                (["use_token_matching": false], false), (["use_token_matching": true, "sort_symbols": false], false),
+                (["persistence": 5], false), (["use_token_matching": true], true),
+            ] as [(JSONValue, Bool)] {
+                let changed = try await memory.post("/sessions/\(session)/config", change)
+                #expect(changed.status == 200)
+                let config = try await memory.http.get("/sessions/\(session)/config").json["config"]
+                #expect(config?["sort_symbols"]?.boolValue == sorts, "\(change.string)")
+            }
             let rolling = try await memory.post("/sessions/\(session)/config", ["stm_mode": "ROLLING"])
             #expect(rolling.json["status"]?.stringValue == "okay")
             for word in ["e", "f"] { try await memory.observe(session, [word]) }

@@ -59,6 +59,41 @@ struct MemoryToolTests {
         }
     }
 
+    @Test("What the memory could not learn is refused, and what is good is observed and learned after it")
+    func refused() async throws {
+        try await withPlatform { platform in
+            let session = unique("bad")
+            func request(_ arguments: JSONValue) -> JSONValue {
+                [
+                    "event_id": .string(unique("call")), "session_id": .string(session),
+                    "tool_name": "memory_observe", "args": arguments,
+                ]
+            }
+            let bad: [(JSONValue, String)] = [
+                (["strings": ["a"], "metadata": ["k": "\u{0}"]], "metadata"),
+                (["strings": ["a"], "metadata": ["k\u{0}": 1]], "metadata"), (["strings": ["\u{0}"]], "strings[0]"),
+                (["strings": ["a"], "emotives": ["joy": 1e308]], "emotives"),
+            ]
+            try await platform.tapping(["tool.results"]) { tap in
+                for (arguments, field) in bad {
+                    let call = request(arguments)
+                    try await platform.publish("tool.requests", key: session, [call.string])
+                    let result = try await tap.record("tool.results") { $0["event_id"] == call["event_id"] }
+                    #expect(result.json["status"] != "success", "\(arguments.string)")
+                    #expect(result.json.string.contains(field), "\(result.json.string)")
+                }
+                for word in ["a", "b"] {
+                    let good = request(["strings": [.string(word)], "metadata": ["k": .string(word)]])
+                    try await platform.publish("tool.requests", key: session, [good.string])
+                    let result = try await tap.record("tool.results") { $0["event_id"] == good["event_id"] }
+                    #expect(result.json["status"] == "success")
+                }
+            }
+            #expect(try await platform.memory.memory(session) == [["a"], ["b"]])
+            #expect(try await platform.memory.learn(session).hasPrefix("PTRN|"))
+        }
+    }
+
     @Test("Sessions of two tenants with the same name have each their own memory")
     func tenants() async throws {
         try await withPlatform { platform in

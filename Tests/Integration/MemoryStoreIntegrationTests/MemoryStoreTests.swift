@@ -247,6 +247,7 @@ struct MemoryStoreTests {
 struct MemoryGateway {
     let sessions: MemorySessions
     let nodes: MemoryNodes
+    let database: PostgresClient
     let endpoint: PostgresEndpoint
 
     func begin(_ count: Int, node: String) async throws -> [MemorySessionKey] {
@@ -302,6 +303,7 @@ func withMemory(
             return MemoryGateway(
                 sessions: MemorySessions(database: database, configuration: configuration),
                 nodes: try MemoryNodes(database: database, configuration: configuration),
+                database: database,
                 endpoint: endpoint
             )
         }

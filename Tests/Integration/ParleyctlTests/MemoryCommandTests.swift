@@ -105,6 +105,8 @@ import Testing
                 try line([["a"]], frequency: Pattern.frequencyLimit + 1): "frequency",
                 try line([["a"]], more: #","emotives":{"joy":["x"]}"#): "emotives",
                 try line([["a"]], more: #","metadata":{"k":["\u0000"]}"#): "zero byte",
+                try line([["a"]], more: #","emotives":{"joy":[1e100,-1.1e100]}"#): "emotives: must hold numbers from",
+                try line([["a"]], more: #","affinity":{"joy":1.1e120}"#): "affinity: must hold numbers from",
                 try line([["a"]], more: #","extra":1"#): "unknown member",
                 #"{"kind":"vector","name":"VCTR|","vector":[1]}"#: "name: is not that of the vector",
             ]
@@ -130,6 +132,9 @@ import Testing
             try await terminal.run("memory", "import", "n", "--file", "/none/file").expectFailure(1, "cannot be opened")
             try await terminal.run("memory", "forget", "n").expectFailure(64, #""forget""#)
             try await terminal.run("memory", "export").expectFailure(64, "NODE is missing")
+            let longest = String(repeating: "n", count: 256)
+            #expect(try await terminal.run("memory", "import", longest, input: "").exit == .exited(0))
+            try await terminal.run("memory", "import", longest + "n", input: "").expectFailure(64, "1 to 256 bytes")
             try await terminal.run("memory", "export", "n", "--add").expectFailure(64, "--add")
         }
     }

@@ -43,7 +43,20 @@ struct ObservationTests {
         #expect(problems { try Observation(vectors: [[.nan]]) } == ["vectors[0][0]"])
         #expect(problems { try Observation(vectors: [[1e308], [1e308]]) } == ["vectors"])
         #expect(problems { try Observation(emotives: ["joy": .nan]) } == ["emotives"])
+        #expect(problems { try Observation(emotives: ["joy": 1e100, "fear": -1e100]) } == [])
+        for beyond in [1e100.nextUp, -1e100.nextUp, 1e308, .infinity] {
+            #expect(problems { try Observation(emotives: ["joy": 1, "fear": beyond]) } == ["emotives"])
+        }
         #expect(problems { try Observation(vectors: [[]]) } == ["vectors[0]"])
+    }
+
+    @Test func whatTheDatabaseCannotKeepIsRefused() {
+        #expect(problems { try Observation(strings: ["a", "b\0"]) } == ["strings[1]"])
+        #expect(problems { try Observation(emotives: ["\0": 1]) } == ["emotives"])
+        #expect(problems { try Observation(metadata: ["k": "\0"]) } == ["metadata"])
+        #expect(problems { try Observation(metadata: ["\0": 1]) } == ["metadata"])
+        #expect(problems { try Observation(metadata: ["k": [["in": ["a\0b"]]]]) } == ["metadata"])
+        #expect(problems { try Observation(metadata: ["k": [["in": ["a\\0b"]]]]) } == [])
     }
 
     @Test func differentLengthsAreBothNamed() throws {
@@ -60,6 +73,8 @@ struct ObservationTests {
         (#"{"vectors": [1]}"#, "vectors[0]"), (#"{"vectors": [[1, "2"]]}"#, "vectors[0][1]"),
         (#"{"emotives": []}"#, "emotives"), (#"{"emotives": {"joy": "1"}}"#, "emotives"),
         (#"{"metadata": 1}"#, "metadata"), (#"{"vectors": [[1e400]]}"#, "vectors[0][0]"),
+        (#"{"emotives": {"joy": 1e999}}"#, "emotives"), (#"{"emotives": {"joy": -1e999}}"#, "emotives"),
+        (#"{"emotives": {"joy": 1e100}}"#, ""), (#"{"emotives": {"joy": 1e101}}"#, "emotives"),
     ])
     func json(_ text: String, _ field: String) throws {
         let json = try JSONValue.parse(text)
