@@ -129,6 +129,28 @@ package final class ChildProcess: Sendable {
         return try await kill9()
     }
 
+    /// Asks the process to end (SIGTERM) and requires that it does so with status 0 within `deadline`, as invariant I10
+    /// has it of every service.
+    /// - Throws: `TestKitError` when it ended in another way, or did not end and was killed.
+    package func terminateInOrder(deadline: Duration = .seconds(25)) async throws {
+        signal(SIGTERM)
+        guard let exit = try? await wait(timeout: deadline) else {
+            try await kill9()
+            throw TestKitError(
+                .badExit,
+                "\(name) (\(pid)) had not ended \(deadline) after SIGTERM and was killed; "
+                    + "its log ends: \(log(bytesMax: 2000))"
+            )
+        }
+        guard exit == .exited(0) else {
+            throw TestKitError(
+                .badExit,
+                "\(name) (\(pid)) ended with \(exit) after SIGTERM, not with status 0; "
+                    + "its log ends: \(log(bytesMax: 2000))"
+            )
+        }
+    }
+
     /// Kills the process (SIGKILL) and waits until it is gone.
     @discardableResult
     package func kill9() async throws -> Exit {

@@ -12,6 +12,8 @@ package struct TestKitError: Error, CustomStringConvertible {
         case socket
         /// A helper program failed.
         case commandFailed
+        /// A process did not end as it must when it is asked to.
+        case badExit
     }
 
     /// What kind of failure it is.

@@ -65,8 +65,9 @@ package final class PlatformService: Sendable {
     }
 
     /// Asks it to end, and starts it again at the same port.
+    /// - Throws: `TestKitError` when it does not end by itself with status 0 within 25 s, or does not come up again.
     package func restart() async throws {
-        if isRunning { _ = try await terminate() }
+        if let process, process.isRunning { try await process.terminateInOrder() }
         try await start()
     }
 }

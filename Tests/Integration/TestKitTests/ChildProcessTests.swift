@@ -47,6 +47,22 @@ import Testing
         stubborn.signal(SIGTERM)
     }
 
+    @Test func requiresThatAProcessEndsInOrder() async throws {
+        let good = try shell("trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done")
+        try await eventually { good.log().contains("up") }
+        try await good.terminateInOrder()
+        for (action, words) in [("exit 1", "exited(1)"), ("kill -9 $$", "signaled(9)"), ("", "was killed")] {
+            let bad = try shell("trap '\(action)' TERM; echo up; while :; do sleep 0.01; done")
+            try await eventually { bad.log().contains("up") }
+            let error = await #expect(throws: TestKitError.self) {
+                try await bad.terminateInOrder(deadline: words == "was killed" ? .milliseconds(100) : .seconds(25))
+            }
+            #expect(error?.code == .badExit)
+            #expect(error?.message.contains(words) == true && error?.message.hasPrefix("sh (\(bad.pid))") == true)
+            #expect(!bad.isRunning)
+        }
+    }
+
     @Test func saysWhatIsMissing() {
         #expect(throws: TestKitError.self) { try ChildProcess.launch("/nowhere/program") }
         #expect(throws: TestKitError.self) { try BuiltProducts.path("no-such-product") }
