@@ -207,7 +207,11 @@ let testTargets: [Target] = [
         ["MemoryStore", "Memory", "Store", "Postgres", "Domain", "Observability", "TestKit", "JSON"]
     ),
     tests("Integration", "TestKitTests", ["TestKit"]),
-    tests("Integration", "ToolsIntegrationTests", ["Tools", "HTTPClient", "HTTPServer", "JSON", "TestKit"]),
+    tests(
+        "Integration",
+        "ToolsIntegrationTests",
+        ["Tools", "HTTPClient", "HTTPServer", "JSON", "Resilience", "TestKit"]
+    ),
     tests(
         "Integration",
         "ParleyctlTests",

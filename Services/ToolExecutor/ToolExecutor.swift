@@ -34,7 +34,8 @@ enum ToolExecutor {
             gate: runtime.gate,
             registry: try configuration.tools.runnable(
                 client: try HTTPClientPool(),
-                memory: MemoryTool.all(sessions: sessions, nodes: nodes)
+                memory: MemoryTool.all(sessions: sessions, nodes: nodes),
+                runtime: runtime
             ),
             policy: try configuration.policy.engine(for: runtime),
             runs: runs,

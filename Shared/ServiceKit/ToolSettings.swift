@@ -1,5 +1,6 @@
 package import Configuration
 package import HTTPClient
+import Resilience
 package import Tools
 
 /// The tools of the platform: those that are built in, and those of the operator's file.
@@ -53,12 +54,22 @@ package struct ToolSettings: Sendable {
     /// - Parameters:
     ///   - client: Calls the endpoints.
     ///   - memory: Runs what ``MemoryToolDefinitions`` defines.
+    ///   - runtime: Gets a breaker `tool:<name>` for each endpoint, and shows them as the component `tools`.
     /// - Returns: The registry.
     /// - Throws: `ToolError` when two tools share a name.
-    package func runnable(client: HTTPClientPool, memory: [any Tool]) throws(ToolError) -> ToolRegistry {
+    package func runnable(
+        client: HTTPClientPool,
+        memory: [any Tool],
+        runtime: ServiceRuntime
+    ) throws(ToolError) -> ToolRegistry {
         let values = variables.mapValues(\.revealed)
+        let endpoints = http.map { settings in
+            (settings: settings, breaker: runtime.breakers.breaker("tool:\(settings.definition.name)"))
+        }
+        if !endpoints.isEmpty { runtime.watch("tools", endpoints.map(\.breaker)) }
         return try ToolRegistry(
-            ToolRegistry.builtIn + memory + http.map { HTTPTool($0, variables: values, client: client) }
+            ToolRegistry.builtIn + memory
+                + endpoints.map { HTTPTool($0.settings, variables: values, client: client, breaker: $0.breaker) }
         )
     }
 }

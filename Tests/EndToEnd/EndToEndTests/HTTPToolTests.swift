@@ -1,5 +1,6 @@
 import HTTPServer
 import JSON
+import Synchronization
 import TestKit
 import Testing
 
@@ -84,6 +85,72 @@ struct HTTPToolTests {
             let counts = Dictionary(grouping: server.calls, by: \.path).mapValues(\.count)
             #expect(counts == ["/pay": 1, "/look_up": 2])
             #expect(server.callsPerKey.count == 2)
+        }
+        await server.stop()
+    }
+
+    /// Calls a tool directly.
+    private static func call(_ tool: String, on platform: Platform) async throws -> JSONValue {
+        let request: JSONValue = ["tool_name": .string(tool), "args": ["n": 1]]
+        return try await platform.client.post("/v1/tool/request?wait=20", json: request).json
+    }
+
+    @Test("An endpoint that fails five times in a row is left alone for a while, seen from outside, then tried again")
+    func breaker() async throws {
+        let isBroken = Mutex(true)
+        let server = try await ToolServer { _, _ in
+            isBroken.withLock(\.self) ? HTTPResponse(status: 500) : Self.json(#"{"seen":1}"#)
+        }
+        var options = PlatformOptions()
+        try options.setTools([server.entry("pay", idempotent: false)])
+        options.executor["PARLEY_BREAKER_OPEN"] = "10s"
+        try await withOwnPlatform(options) { platform in
+            let executor = platform.client.onPort(platform.executor.port)
+            func breaker() async throws -> JSONValue? {
+                try await executor.get("/health").json["breakers"]?["tool:pay"]
+            }
+            #expect(try await breaker()?["state"] == "closed")
+            for _ in 1...5 {
+                #expect(try await Self.call("pay", on: platform)["error"] == "the tool answered with status 500")
+            }
+            #expect(try await breaker()?["state"] == "open")
+            #expect(try await breaker()?["last_error"] == "the tool answered with status 500")
+            let refused = try await Self.call("pay", on: platform)
+            #expect(refused["error"]?.stringValue?.contains("is not called now") == true)
+            #expect(server.calls.count == 5)
+            try await eventually("the component") {
+                try await executor.get("/health").json["components"]?["tools"]?["status"] == "down"
+            }
+            #expect(try await executor.get("/readyz").status == 200)
+            let metrics = String(decoding: try await executor.get("/metrics").body, as: UTF8.self)
+            #expect(metrics.contains("parley_breaker_state{breaker=\"tool:pay\"} 2\n"))
+            #expect(platform.executor.log.contains("a circuit breaker opened"))
+            isBroken.withLock { $0 = false }
+            try await eventually("a call that goes through", timeout: .seconds(30), interval: .milliseconds(500)) {
+                try await Self.call("pay", on: platform)["payload"] == ["seen": 1]
+            }
+            #expect(try await breaker()?["state"] == "closed")
+            #expect(server.calls.count == 6)
+        }
+        await server.stop()
+    }
+
+    @Test("An endpoint that does not answer in time fails too, whoever sees first that the time is over")
+    func breakerOfTimeouts() async throws {
+        let server = try await ToolServer { _, _ in
+            try await Task.sleep(for: .seconds(60))
+            return Self.json("{}")
+        }
+        var options = PlatformOptions()
+        try options.setTools([server.entry("slow", idempotent: false, timeout: 0.3)])
+        try await withOwnPlatform(options) { platform in
+            for _ in 1...5 {
+                #expect(try await Self.call("slow", on: platform)["status"] == "timeout")
+            }
+            let executor = platform.client.onPort(platform.executor.port)
+            let breaker = try #require(try await executor.get("/health").json["breakers"]?["tool:slow"])
+            #expect(breaker["state"] == "open")
+            #expect(breaker["last_error"] == "the tool did not answer in time")
         }
         await server.stop()
     }

@@ -1,6 +1,7 @@
 import HTTPClient
 import HTTPServer
 import JSON
+import Resilience
 import TestKit
 import Testing
 import Tools
@@ -32,6 +33,7 @@ struct HTTPToolTests {
         idempotent: Bool,
         timeout: Double = 20,
         retries: Int? = nil,
+        breaker: CircuitBreaker = CircuitBreaker(name: "tool:order"),
         change: (inout JSONObject) -> Void = { _ in }
     ) async throws -> JSONValue {
         var entry = server.entry("order", idempotent: idempotent, timeout: timeout, retries: retries).objectValue ?? [:]
@@ -39,7 +41,8 @@ struct HTTPToolTests {
         let tool = HTTPTool(
             try settings(.object(entry)),
             variables: ["ORDER_KEY": "secret"],
-            client: try HTTPClientPool()
+            client: try HTTPClientPool(),
+            breaker: breaker
         )
         let registry = try ToolRegistry([tool])
         return try await registry.run("order", ["n": 5], context: context(within: .seconds(timeout)))
@@ -166,6 +169,62 @@ struct HTTPToolTests {
             #expect(error?.code == .interrupted)
             #expect(server.calls.count == 1)
         }
+        await server.stop()
+    }
+
+    private static func breaker(failuresMax: Int = 1) -> CircuitBreaker {
+        CircuitBreaker(name: "tool:order", limits: .init(failuresMax: failuresMax, openDuration: .seconds(3600)))
+    }
+
+    @Test("Each try counts, and an open breaker answers unavailable at once and sends nothing")
+    func openBreaker() async throws {
+        let server = try await ToolServer { _, _ in Self.json("{}", status: 500) }
+        let breaker = Self.breaker(failuresMax: 5)
+        for calls in [3, 5, 5] {
+            let error = await #expect(throws: ToolError.self) {
+                try await Self.call(server, idempotent: true, retries: 2, breaker: breaker)
+            }
+            #expect(server.calls.count == calls)
+            #expect(error?.code == (calls == 3 ? .failed : .unavailable))
+        }
+        #expect(breaker.status.state == .open)
+        #expect(breaker.status.lastError == "the tool answered with status 500")
+        await server.stop()
+    }
+
+    @Test(
+        "What the caller did wrong, and more than is wanted, says nothing against the endpoint",
+        arguments: [400, 200]
+    )
+    func othersFaults(status: Int) async throws {
+        let server = try await ToolServer { _, _ in Self.json(#"{"a":"xxxxxxxxxxxxxxxxxxxxxxxx"}"#, status: status) }
+        let breaker = Self.breaker()
+        await #expect(throws: ToolError.self) {
+            try await Self.call(server, idempotent: false, breaker: breaker) { $0.set("result_bytes_max", 10) }
+        }
+        #expect(breaker.status.state == .closed)
+        await server.stop()
+    }
+
+    @Test("A time that passed counts, and a call that is stopped before does not")
+    func timeouts() async throws {
+        let server = try await ToolServer { _, _ in
+            try await Task.sleep(for: .seconds(30))
+            return Self.json("{}")
+        }
+        let late = Self.breaker()
+        await #expect(throws: ToolError.self) {
+            try await Self.call(server, idempotent: false, timeout: 0.3, breaker: late)
+        }
+        #expect(late.status.state == .open)
+        let stopped = Self.breaker()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = try? await Self.call(server, idempotent: false, breaker: stopped) }
+            try? await eventually("the call") { server.calls.count == 2 }
+            group.cancelAll()
+        }
+        #expect(server.calls.count == 2)
+        #expect(stopped.status.state == .closed)
         await server.stop()
     }
 }
