@@ -151,8 +151,8 @@ extension ServiceSettings {
         retention.journal = environment.duration(
             "PARLEY_RETENTION_JOURNAL",
             default: retention.journal,
-            in: .seconds(3600) ... .seconds(365 * 86_400),
-            help: "how long steps of a turn and runs of tools are kept after their end; longer than topics keep records"
+            in: .seconds(3600) ... .seconds(366 * 86_400),
+            help: "how long steps of a turn and runs of tools are kept: longer than dead letters, and records in topics"
         )
         retention.deadLetters = environment.duration(
             "PARLEY_RETENTION_DEAD_LETTERS",
@@ -160,6 +160,14 @@ extension ServiceSettings {
             in: .seconds(3600) ... .seconds(365 * 86_400),
             help: "how long a dead letter is kept"
         )
+        if !retention.outlastsRedelivery {
+            environment.fail(
+                "PARLEY_RETENTION_JOURNAL",
+                .conflict,
+                "must be longer than PARLEY_RETENTION_DEAD_LETTERS: a dead letter that is sent again after its run was "
+                    + "forgotten would run its tool a second time"
+            )
+        }
         retention.usage = environment.duration(
             "PARLEY_RETENTION_USAGE",
             default: retention.usage,

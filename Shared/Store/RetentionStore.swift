@@ -5,8 +5,9 @@ package struct RetentionConfiguration: Sendable {
     /// How long the journal of a turn and the run of a tool are kept after their end.
     ///
     /// They are the marks by which an event that comes again is known, so this must outlast every redelivery: longer
-    /// than topics keep records, which with Kafka is 7 days unless set otherwise. Default 14 days.
-    package var journal: Duration = .seconds(14 * 86_400)
+    /// than ``deadLetters``, which an operator may send again, and than topics keep records, which with Kafka is 7 days
+    /// unless set otherwise. Default 31 days.
+    package var journal: Duration = .seconds(31 * 86_400)
     /// How long a dead letter is kept after it last came.
     ///
     /// Default 30 days.
@@ -26,6 +27,9 @@ package struct RetentionConfiguration: Sendable {
 
     /// The defaults.
     package init() {}
+
+    /// Whether whatever is sent again finds the mark of what was done: otherwise a tool might run a second time.
+    package var outlastsRedelivery: Bool { journal > deadLetters }
 }
 
 /// Removes rows whose time is over, a bounded number in each transaction.

@@ -21,10 +21,10 @@ import Testing
             INSERT INTO turns (tenant_id, session_id, turn_id, seq, prior_seq, finished_at)
                 SELECT tenant, 's', name, n, 0, CASE WHEN name <> 'open' THEN now() - age END
                 FROM unnest(ARRAY['default', 'acme']) AS tenant,
-                    (VALUES ('old', 1, interval '14 days 1 s'), ('young', 2, interval '13 days 23:59'),
-                        ('open', 3, interval '30 days')) AS v(name, n, age);
+                    (VALUES ('old', 1, interval '31 days 1 s'), ('young', 2, interval '30 days 23:59'),
+                        ('open', 3, interval '60 days')) AS v(name, n, age);
             INSERT INTO turn_steps (tenant_id, session_id, turn_id, step, kind, name, status, attempt, started_at)
-                SELECT tenant_id, session_id, turn_id, step, 'model', 'm', 'done', 1, now() - interval '30 days'
+                SELECT tenant_id, session_id, turn_id, step, 'model', 'm', 'done', 1, now() - interval '60 days'
                 FROM turns, generate_series(1, 3) AS step;
             INSERT INTO tool_runs (tenant_id, event_id, session_id, tool_name, status, finished_at)
                 SELECT tenant_id, turn_id, 's', 'echo', CASE WHEN finished_at IS NULL THEN 'running' ELSE 'success' END,

@@ -1,6 +1,7 @@
 import Configuration
 import EventBus
 import ServiceKit
+import Store
 import Testing
 
 struct ServiceSettingsTests {
@@ -39,5 +40,32 @@ struct ServiceSettingsTests {
         #expect(security.tlsCertificatePath == "own.pem")
         #expect(security.tlsKeyPath == "own.key")
         #expect(security.tlsKeyPassword == "key word")
+    }
+
+    private static func retention(journal: String?, deadLetters: String?) throws -> ServiceSettings {
+        var values = ["PARLEY_DATABASE_URL": "postgres://u@127.0.0.1/d", "PARLEY_KAFKA_BROKERS": "127.0.0.1:1"]
+        values["PARLEY_RETENTION_JOURNAL"] = journal
+        values["PARLEY_RETENTION_DEAD_LETTERS"] = deadLetters
+        var environment = EnvironmentReader(values)
+        let settings = ServiceSettings(name: "test", httpPort: 0, environment: &environment)
+        try environment.finish()
+        return settings
+    }
+
+    @Test func runsOfToolsAreKeptLongerThanDeadLetters() throws {
+        let settings = try Self.retention(journal: nil, deadLetters: nil)
+        #expect(settings.retention.journal == .seconds(31 * 86_400))
+        #expect(settings.retention.deadLetters == .seconds(30 * 86_400))
+        for (journal, deadLetters) in [("3601s", "1h"), ("366d", "365d"), (nil, "2678399s"), ("2592001s", nil)] {
+            _ = try Self.retention(journal: journal, deadLetters: deadLetters)
+        }
+        for (journal, deadLetters) in [("1h", "1h"), ("14d", nil), (nil, "31d"), ("30d", nil), ("7d", "8d")] {
+            let error = #expect(throws: ConfigurationError.self) {
+                try Self.retention(journal: journal, deadLetters: deadLetters)
+            }
+            let problems = error?.problems ?? []
+            #expect(problems.map(\.key) == ["PARLEY_RETENTION_JOURNAL"])
+            #expect(problems.first?.message.contains("PARLEY_RETENTION_DEAD_LETTERS") == true)
+        }
     }
 }
