@@ -104,6 +104,15 @@ package final class TurnStore: Sendable {
         try await suspensions.submit(write)
     }
 
+    /// Writes the journal of a turn that goes on at once: steps without one that is pending are durable afterwards.
+    ///
+    /// It may be repeated when nobody knows whether it was done.
+    /// - Throws: `StoreError` of code `fenced` when the lease is gone.
+    package func keep(_ write: TurnWrite) async throws {
+        precondition(write.steps.allSatisfy(\.isDone), "a turn with pending steps rests until they are done")
+        try await suspensions.submit(write)
+    }
+
     /// Records an answer of a tool.
     package func record(_ answer: ToolAnswer) async throws -> AnswerOutcome {
         try await answers.submit(answer)
@@ -167,6 +176,9 @@ package final class TurnStore: Sendable {
     }
 
     /// Sessions whose first unfinished turn nobody works on.
+    ///
+    /// One that was accepted counts from when its event should have been published: a turn needs no event to run, and
+    /// ``StoreConfiguration/republishAfter`` may be far longer than a user waits.
     /// - Parameters:
     ///   - tenants: The tenants to look at.
     ///   - limit: The most sessions to return.
@@ -179,13 +191,24 @@ package final class TurnStore: Sendable {
             [
                 (
                     TurnSQL.abandoned,
-                    [.textArray(tenants), .int(configuration.republishAfter.milliseconds), .int(limit)]
+                    [.textArray(tenants), .int(configuration.publishAfter.milliseconds), .int(limit)]
                 )
             ]
         )
         return try results[0].rows.map { row in
             TurnKey(tenantID: try row.string("tenant_id"), sessionID: try row.string("session_id"), turnID: "")
         }
+    }
+
+    /// How often a turn has rested for tools; while it does not rest, it was taken up again as often.
+    ///
+    /// Its epoch without these is how often it was claimed. Reads no request or answer of the journal.
+    package func restCount(of key: TurnKey) async throws -> Int {
+        let results = try await database.batch(
+            settings: TenantScope.settings([key.tenantID]),
+            [(TurnSQL.rests, [.text(key.tenantID), .text(key.turnID), .text(key.sessionID)])]
+        )
+        return try results[0].rows.first?.int("rests") ?? 0
     }
 
     /// The journal of a turn, in order.

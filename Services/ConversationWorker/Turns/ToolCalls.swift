@@ -7,7 +7,7 @@ import Store
 
 /// What a model's tool calls lead to.
 extension TurnRunner {
-    /// Makes the model's tool calls durable, then sends them.
+    /// Makes the model's answer and its tool calls durable, then sends the calls.
     ///
     /// - Parameters:
     ///   - state: The turn.
@@ -49,8 +49,13 @@ extension TurnRunner {
                 )
             )
         }
-        if events.isEmpty { return false }
         let write = state.write(events: events)
+        if events.isEmpty {
+            // The model is called again at once: whoever takes over in that call must not pay for this one again.
+            try await retrying { try await turns.keep(write) }
+            state.markWritten()
+            return false
+        }
         try await retrying { try await turns.suspend(write) }
         publisher.enqueue(events)
         for notice in notices {

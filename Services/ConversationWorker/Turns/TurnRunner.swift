@@ -88,7 +88,7 @@ struct TurnRunner: Sendable {
         claimsNext: Bool,
         deadline: ContinuousClock.Instant
     ) async throws -> Result {
-        if turn.attempt > attemptsMax {
+        if try await wasLostTooOften(turn) {
             // Before anything is read: what cannot be read may be why no attempt came to its end.
             var state = TurnState(turn: turn, context: [], journal: [])
             _ = state.takePosition()
@@ -131,6 +131,16 @@ struct TurnRunner: Sendable {
             }
             if try await callTools(&state, response) { return .waiting }
         }
+    }
+
+    /// Whether the turn was claimed more often than it may be.
+    ///
+    /// Attempts do not say so: an answer that is cut off makes one too, and no worker is lost over it. An epoch begins
+    /// with each claim, and with each rest that is over.
+    private func wasLostTooOften(_ turn: ClaimedTurn) async throws -> Bool {
+        if turn.isResumed || turn.epoch <= attemptsMax { return false }
+        let rests = try await retrying { try await turns.restCount(of: turn.key) }
+        return turn.epoch - Int64(rests) > attemptsMax
     }
 
     private func admit(_ state: inout TurnState, turn: ClaimedTurn) async throws -> TurnFailure? {

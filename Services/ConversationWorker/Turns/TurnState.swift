@@ -198,4 +198,9 @@ struct TurnState {
             deltaNext: deltaNext
         )
     }
+
+    /// The steps so far are durable: the next write holds only what comes after them.
+    mutating func markWritten() {
+        newSteps = []
+    }
 }

@@ -70,11 +70,14 @@ enum TurnSQL {
                 AND t.session_id = i.session_id) = 1
         """
 
-    /// Puts turns to rest until their tools have answered.
+    /// Puts turns to rest until their tools have answered; one without a pending tool goes on under its lease.
     static let suspend: PostgresStatement = """
         UPDATE turns t
-        SET status = 'waiting', pending_tools = i.pending_tools, stream_next = i.stream_next, delta_next = i.delta_next,
-            input_tokens = i.input_tokens, output_tokens = i.output_tokens, lease_owner = NULL, lease_until = NULL
+        SET status = CASE WHEN i.pending_tools > 0 THEN 'waiting' ELSE t.status END, pending_tools = i.pending_tools,
+            stream_next = i.stream_next, delta_next = i.delta_next, input_tokens = i.input_tokens,
+            output_tokens = i.output_tokens,
+            lease_owner = CASE WHEN i.pending_tools = 0 THEN t.lease_owner END,
+            lease_until = CASE WHEN i.pending_tools = 0 THEN t.lease_until END
         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                 $8::bigint[], $9::bigint[])
             AS i(tenant_id, session_id, turn_id, epoch, pending_tools, stream_next, delta_next, input_tokens,
@@ -85,6 +88,8 @@ enum TurnSQL {
         """
 
     /// Writes steps of the journal.
+    ///
+    /// Under one epoch a number stands for one step: it is there already when a write that was done is repeated.
     static let insertSteps: PostgresStatement = """
         INSERT INTO turn_steps (tenant_id, session_id, turn_id, step, kind, name, event_id, status, attempt,
             stream_index, request, response, finished_at)
@@ -96,6 +101,7 @@ enum TurnSQL {
                 request, response)
         WHERE (SELECT count(*) FROM turns t WHERE t.tenant_id = i.tenant_id AND t.turn_id = i.turn_id
             AND t.session_id = i.session_id AND t.lease_epoch = i.epoch AND t.status = 'running') = 1
+        ON CONFLICT DO NOTHING
         """
 
     /// Queues the events that follow from a turn.
@@ -279,6 +285,15 @@ enum TurnSQL {
         WHERE status = 'running' AND lease_until < now()
             OR status = 'accepted' AND created_at < now() - $2::bigint * interval '1 millisecond'
         LIMIT $3
+        """
+
+    /// How many answers of the model a turn has rested for: those that a call follows which was sent.
+    static let rests: PostgresStatement = """
+        SELECT count(DISTINCT (SELECT max(m.step) FROM turn_steps m
+            WHERE m.tenant_id = s.tenant_id AND m.turn_id = s.turn_id AND m.session_id = s.session_id
+                AND m.kind = 'model' AND m.step < s.step)) AS rests
+        FROM turn_steps s
+        WHERE s.tenant_id = $1 AND s.turn_id = $2 AND s.session_id = $3 AND s.kind = 'tool' AND s.event_id IS NOT NULL
         """
 
     /// The journal of one turn, in order.

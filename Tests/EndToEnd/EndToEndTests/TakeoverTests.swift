@@ -53,6 +53,49 @@ struct TakeoverTests {
         }
     }
 
+    @Test("A worker is killed in the call after one whose tool calls were refused: that one is not paid again")
+    func killedAfterRefusal() async throws {
+        try await withOwnPlatform(options(lease: "1500ms")) { platform in
+            let marker = platform.model.answer { request, count in
+                if request.lastRole != "tool" { return .toolCalls([.init(name: "echo", arguments: "no object")]) }
+                return count == 1 ? .hang : .text("done without the tool")
+            }
+            let sent = try await platform.client.post("Hello \(marker)", session: unique("refused"))
+            try await eventually("the second call") { platform.model.requests(marker).count == 2 }
+            try await platform.worker.kill9()
+            try await platform.worker.start()
+            #expect(try await platform.client.answer(to: sent) == "done without the tool")
+            #expect(platform.model.requests(marker).map(\.lastRole) == ["user", "tool", "tool"])
+            #expect(try await platform.client.finishedTurn(sent.eventID)["attempt"] == 2)
+            #expect(try await platform.sql("SELECT count(*) FROM turn_steps WHERE kind = 'model'") == "2")
+            #expect(try await counts(platform) == "1|1|t")
+        }
+    }
+
+    @Test("Only lost workers use up the attempts: answers that are cut off and rests for tools do not")
+    func attempts() async throws {
+        try await withOwnPlatform(options(lease: "1500ms", ["PARLEY_TURN_ATTEMPTS_MAX": "2"])) { platform in
+            let marker = platform.model.answer { _, count in
+                switch count {
+                case 0, 1: .text("half an answer").with(.cut(afterPieces: 1))
+                case 2: .toolCalls([.init(name: "echo", arguments: #"{"message":"x"}"#)])
+                default: .hang
+                }
+            }
+            let sent = try await platform.client.post("Hello \(marker)", session: unique("attempts"))
+            for calls in [4, 5] {
+                // The fourth comes after three attempts and a rest, the fifth after the first lost worker.
+                try await eventually("call \(calls)") { platform.model.requests(marker).count == calls }
+                try await platform.worker.kill9()
+                try await platform.worker.start()
+            }
+            let turn = try await platform.client.finishedTurn(sent.eventID)
+            #expect(turn["error"]?["code"] == "attempts_exhausted")
+            #expect(turn["attempt"] == 5)
+            #expect(platform.model.requests(marker).count == 5)
+        }
+    }
+
     @Test(
         "A worker stalls in a model call: its turn is taken over, and when it wakes it ends the call and writes nothing"
     )
