@@ -175,7 +175,7 @@ let testTargets: [Target] = [
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "MemoryStateTests", ["MemoryStore", "Memory", "JSON"]),
     tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "Postgres", "TestKit"]),
-    tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Memory", "Models", "Store"]),
+    tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Memory", "Models", "Policy", "Store"]),
     tests(
         "Unit",
         "ServiceKitTests",

@@ -71,12 +71,7 @@ struct ToolRequestHandler: Sendable {
             return failure(request, .error, "The arguments are not valid: \(error.description)")
         }
         let decision = try await policy.decide(
-            PolicyInput(
-                tenant: tenantID,
-                personaID: request.personaID,
-                action: .toolExecute,
-                resource: ["tool": .string(request.toolName), "arguments": request.arguments]
-            )
+            .toolExecute(request.toolName, request.arguments, tenant: tenantID, personaID: request.personaID)
         )
         guard decision.isAllowed else {
             let reason =

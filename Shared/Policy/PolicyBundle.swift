@@ -38,14 +38,12 @@ package struct PolicyBundle: Sendable, Equatable {
     /// Files that end in `_test.rego` are left out unless `withTests` is set; without a `data.json` the settings are
     /// empty. - Throws: ``PolicyError`` `unreadable`, with the file.
     package init(folder: String, withTests: Bool = false) throws {
-        let names = try Self.names(in: folder).filter { name in
-            name.hasSuffix(".rego") && (withTests || !name.hasSuffix("_test.rego"))
-        }
+        let names = try Self.fileNames(in: folder, withTests: withTests).filter { $0 != Self.dataName }
         guard !names.isEmpty else { throw PolicyError(.unreadable, "\(folder) has no .rego files") }
         guard names.count <= Self.modulesMax else {
             throw PolicyError(.unreadable, "\(folder) has more than \(Self.modulesMax) .rego files")
         }
-        modules = try names.sorted().map { name in
+        modules = try names.map { name in
             let bytes = try Self.contents(of: "\(folder)/\(name)")
             // A NUL would end the text for the engine, and the rules behind it would be missing without a word.
             guard let source = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
@@ -53,7 +51,7 @@ package struct PolicyBundle: Sendable, Equatable {
             }
             return Module(name: name, source: source)
         }
-        let dataPath = "\(folder)/data.json"
+        let dataPath = "\(folder)/\(Self.dataName)"
         guard access(dataPath, F_OK) == 0 else {
             data = [:]
             return
@@ -66,6 +64,15 @@ package struct PolicyBundle: Sendable, Equatable {
         } catch let error as JSONError {
             throw PolicyError(.unreadable, "\(dataPath) is not JSON: \(error)")
         }
+    }
+
+    private static let dataName = "data.json"
+
+    /// The names of the files in a folder that count, in order.
+    static func fileNames(in folder: String, withTests: Bool = false) throws -> [String] {
+        try names(in: folder).filter { name in
+            name == dataName || name.hasSuffix(".rego") && (withTests || !name.hasSuffix("_test.rego"))
+        }.sorted()
     }
 
     private static func names(in folder: String) throws -> [String] {

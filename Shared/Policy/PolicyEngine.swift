@@ -18,10 +18,12 @@ package struct PolicyAction: RawRepresentable, Hashable, Sendable, ExpressibleBy
     /// Accept a user's message into a session.
     package static let messageAccept: PolicyAction = "message.accept"
     /// Run a turn.
+    ///
+    /// The resource has the `model` and the `profile` that would be asked first.
     package static let turnRun: PolicyAction = "turn.run"
     /// Call a language model.
     ///
-    /// The resource has `model` and `profile`.
+    /// The resource has `model` and `profile`; it is asked before each call, and before the fallback is called.
     package static let modelCall: PolicyAction = "model.call"
     /// Run a tool.
     ///
@@ -55,6 +57,50 @@ package struct PolicyInput: Sendable, Hashable {
         self.action = action
         self.resource = resource
         self.context = context
+    }
+
+    /// Whether a tool may be run.
+    /// - Parameters:
+    ///   - tool: The tool's name.
+    ///   - arguments: What it would be called with: `args`, the name that they have in every event.
+    ///   - tenant: On whose behalf.
+    ///   - personaID: The persona that would do it.
+    /// - Returns: The question.
+    package static func toolExecute(
+        _ tool: String,
+        _ arguments: JSONValue,
+        tenant: String,
+        personaID: String?
+    ) -> PolicyInput {
+        PolicyInput(
+            tenant: tenant,
+            personaID: personaID,
+            action: .toolExecute,
+            resource: ["tool": .string(tool), "args": arguments]
+        )
+    }
+
+    /// Whether something may be done with a model.
+    /// - Parameters:
+    ///   - action: ``PolicyAction/turnRun`` or ``PolicyAction/modelCall``.
+    ///   - model: The provider's name of the model.
+    ///   - profile: The name of the settings that it is used with.
+    ///   - tenant: On whose behalf.
+    ///   - personaID: The persona that would do it.
+    /// - Returns: The question.
+    package static func model(
+        _ action: PolicyAction,
+        _ model: String,
+        profile: String,
+        tenant: String,
+        personaID: String?
+    ) -> PolicyInput {
+        PolicyInput(
+            tenant: tenant,
+            personaID: personaID,
+            action: action,
+            resource: ["model": .string(model), "profile": .string(profile)]
+        )
     }
 
     /// The question as policies read it: `{tenant, persona_id, action, resource, context}`.
@@ -107,6 +153,19 @@ package struct PolicyDecision: Sendable, Equatable {
         self.reason = reason
         obligations = [:]
         self.origin = origin
+    }
+
+    /// The answer for somebody who can do what these obligations ask for, and nothing else: a permission that depends
+    /// on another one is none.
+    package func fulfilling(_ names: Set<String>) -> PolicyDecision {
+        let others = obligations.keys.filter { !names.contains($0) }.sorted()
+        guard isAllowed, !others.isEmpty else { return self }
+        let reason = "it is allowed only along with what cannot be done here: \(others.joined(separator: ", "))"
+        return PolicyDecision(
+            isAllowed: false,
+            reason: String(decoding: reason.utf8.prefix(Self.reasonBytesMax), as: UTF8.self),
+            obligations: obligations
+        )
     }
 
     /// The answer as it is written into a turn's journal.

@@ -88,17 +88,43 @@ package final class ServiceRuntime: Sendable {
     ///   - name: The component's name.
     ///   - breakers: Its breakers.
     ///   - isBack: Asked every second while one of them is not closed; true closes them.
-    package func watch(_ name: String, _ breakers: [CircuitBreaker], isBack: (@Sendable () async -> Bool)? = nil) {
+    ///   - problem: Why it is degraded though its breakers are closed; nil when it is not.
+    package func watch(
+        _ name: String,
+        _ breakers: [CircuitBreaker],
+        isBack: (@Sendable () async -> Bool)? = nil,
+        problem: (@Sendable () -> String?)? = nil
+    ) {
         health.register(name, isRequired: false)
-        let watched = WatchedComponent(name: name, breakers: breakers, isBack: isBack)
+        let watched = WatchedComponent(name: name, breakers: breakers, isBack: isBack, problem: problem)
         watchedComponents.withLock { $0.append(watched) }
     }
+
+    /// Does something again and again from the start of the process to its end.
+    ///
+    /// - Parameters:
+    ///   - interval: The rest between two rounds.
+    ///   - name: What it is, in the log.
+    ///   - work: A round.
+    func every(_ interval: Duration, _ name: String, _ work: @escaping @Sendable () async -> Void) {
+        let stopped = ShutdownSignal()
+        let service = LoopService(
+            name,
+            run: {
+                while await !stopped.wait(atMost: interval) { await work() }
+            },
+            shutdown: { stopped.raise() }
+        )
+        rounds.withLock { $0.append(service) }
+    }
+
+    private let rounds = Mutex<[LoopService]>([])
 
     /// Who has which partitions, by group; empty where the broker's groups say so.
     private let members = Mutex<[String: GroupMember]>([:])
     private let consumers = Mutex<[BusConsumer]>([])
 
-    /// What ``watch(_:_:isBack:)`` added.
+    /// What ``watch(_:_:isBack:problem:)`` added.
     let watchedComponents = Mutex<[WatchedComponent]>([])
 
     /// A consumer of the platform's topics, in the group of a role.
@@ -182,7 +208,8 @@ package final class ServiceRuntime: Sendable {
             MemoryTrimmer(),
         ]
         let groups = members.withLock { Array($0.values) }
-        return shared + groups.map { LoopService($0.name, after: readiness, $0) } + own
+        let rounds = rounds.withLock(\.self)
+        return shared + rounds + groups.map { LoopService($0.name, after: readiness, $0) } + own
     }
 
     private var sweeper: RetentionSweeper {

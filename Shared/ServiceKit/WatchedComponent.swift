@@ -6,10 +6,13 @@ struct WatchedComponent: Sendable {
     let name: String
     let breakers: [CircuitBreaker]
     let isBack: (@Sendable () async -> Bool)?
+    var problem: (@Sendable () -> String?)?
 
-    /// How the component is, and the last error of a breaker that is not closed.
+    /// How the component is, and the last error of a breaker that is not closed, or else its problem.
     var health: (status: HealthStatus, error: String?) {
-        Self.health(of: breakers.map(\.status))
+        let health = Self.health(of: breakers.map(\.status))
+        guard health.status == .ok, let problem = problem?() else { return health }
+        return (.degraded, problem)
     }
 
     static func health(of statuses: [CircuitBreaker.Status]) -> (status: HealthStatus, error: String?) {

@@ -1,6 +1,9 @@
 # Who may do what. The platform asks for data.parley.authz.decision with
 #   {"tenant": …, "persona_id": …, "action": …, "resource": {…}, "context": {…}}
 # and takes {"allow": bool, "reason": string, "obligations": {…}}; anything else it takes as a refusal.
+# The resource of "tool.execute" has "tool" and "args", that of "model.call" and "turn.run" has "model" and "profile".
+# A permission with an obligation that the platform cannot keep is a refusal: there are no approvals yet, so the tools
+# in "approval_tools" are not run.
 #
 # Nothing is allowed but what a rule here allows, and any denial wins over any permission. Settings come from data.json:
 # "defaults" holds for every tenant, "tenants.<id>" for one, "tenants.<id>.personas.<id>" for one of its personas.

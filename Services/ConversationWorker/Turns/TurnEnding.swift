@@ -16,14 +16,22 @@ struct TurnFailure: Error {
     let message: String
 
     /// A policy said no, or could not be asked.
-    static func denied(_ decision: PolicyDecision) -> TurnFailure {
+    /// - Parameters:
+    ///   - what: What was asked for, such as `this turn`.
+    ///   - decision: The refusal.
+    /// - Returns: The failure.
+    static func denied(_ what: String, _ decision: PolicyDecision) -> TurnFailure {
+        TurnFailure(
+            code: decision.origin == .engineFailed ? "policy_unavailable" : "policy_denied",
+            message: refusal(of: what, decision)
+        )
+    }
+
+    private static func refusal(of what: String, _ decision: PolicyDecision) -> String {
         if decision.origin == .engineFailed {
-            return TurnFailure(
-                code: "policy_unavailable",
-                message: "The turn was denied because nobody could decide whether it may run: \(decision.reason)"
-            )
+            return "Nobody could decide whether \(what) is allowed, so it is not: \(decision.reason)"
         }
-        return TurnFailure(code: "policy_denied", message: "A policy does not allow this turn: \(decision.reason)")
+        return "A policy does not allow \(what): \(decision.reason)"
     }
 
     /// There are not enough tokens left.
@@ -60,6 +68,13 @@ struct TurnFailure: Error {
     /// The model could not answer.
     init(_ error: ModelError) {
         self.init(code: "model_\(error.code.rawValue)", message: "The model did not answer: \(error.description)")
+    }
+
+    /// The model could not answer, and the policies do not let the fallback.
+    init(_ error: ModelError, fallbackDenied decision: PolicyDecision) {
+        let model = TurnFailure(error)
+        let refusal = Self.refusal(of: "the model that stands in for it", decision)
+        self.init(code: model.code, message: "\(model.message) \(refusal)")
     }
 }
 

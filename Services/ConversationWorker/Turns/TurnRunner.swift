@@ -8,6 +8,7 @@ import Policy
 import Resilience
 import ServiceKit
 import Store
+import Synchronization
 import Tools
 
 /// Runs a claimed turn to its end, or to its rest while tools run.
@@ -30,7 +31,7 @@ struct TurnRunner: Sendable {
     let memory: ConversationMemory
     /// The model, with its fallback.
     let model: ModelCaller
-    /// The profile that policies are asked about.
+    /// The profile that is asked first, for the policies.
     let profile: ModelProfile
     /// For deltas and notices.
     let producer: BusProducer
@@ -144,22 +145,25 @@ struct TurnRunner: Sendable {
     }
 
     private func admit(_ state: inout TurnState, turn: ClaimedTurn) async throws -> TurnFailure? {
-        let decision = try await mayRun(turn, with: profile)
-        guard decision.isAllowed else { return .denied(decision) }
-        state.appendDecision(.policy, name: "turn.run", response: decision.journalJSON)
-        return nil
+        let answer = try await ask(.turnRun, about: profile, for: turn)
+        state.append(answer)
+        return answer.decision.isAllowed ? nil : .denied("this turn", answer.decision)
     }
 
-    /// Asks whether the turn may run with that model.
-    fileprivate func mayRun(_ turn: ClaimedTurn, with profile: ModelProfile) async throws -> PolicyDecision {
-        try await policy.decide(
-            PolicyInput(
-                tenant: turn.key.tenantID,
-                personaID: turn.personaID,
-                action: .turnRun,
-                resource: ["model": .string(profile.model)]
-            )
+    /// Asks the policies whether the turn may do something with a model.
+    fileprivate func ask(
+        _ action: PolicyAction,
+        about profile: ModelProfile,
+        for turn: ClaimedTurn
+    ) async throws -> PolicyAnswer {
+        let question = PolicyInput.model(
+            action,
+            profile.model,
+            profile: profile.name,
+            tenant: turn.key.tenantID,
+            personaID: turn.personaID
         )
+        return PolicyAnswer(question: question, decision: try await policy.decide(question))
     }
 
     private func callModel(
@@ -169,6 +173,9 @@ struct TurnRunner: Sendable {
         deadline: ContinuousClock.Instant
     ) async throws -> ModelResponse {
         let turn = state.turn
+        let permission = try await ask(.modelCall, about: profile, for: turn)
+        state.append(permission)
+        guard permission.decision.isAllowed else { throw TurnFailure.denied("this model call", permission.decision) }
         var request = ModelRequest(messages: state.messages)
         // After the last round the model gets no tools: it has to answer with what it knows by then.
         if state.toolRounds < toolRoundsMax { request.tools = modelTools(of: persona) }
@@ -185,18 +192,23 @@ struct TurnRunner: Sendable {
             counters: DeltaCounters(streamNext: state.streamNext, deltaNext: state.deltaNext),
             producer: producer
         )
+        let listener = TurnModelListener(runner: self, deltas: deltas)
         do {
             let answer = try await metrics.modelCall {
-                try await stream(request, into: deltas, lease)
+                try await stream(request, listener, lease)
             }
             state.advance(past: deltas.counters, of: deltas.turn)
+            if let answer = listener.fallbackAnswer { state.append(answer) }
             state.append(answer.response, request: request, profile: answer.profile)
             await budget.settle(reservation, actual: answer.response.usage.totalTokens)
             return answer.response
         } catch {
             state.advance(past: deltas.counters, of: deltas.turn)
             await budget.release(reservation)
-            throw error
+            guard let answer = listener.fallbackAnswer else { throw error }
+            state.append(answer)
+            guard let error = error as? ModelError, !answer.decision.isAllowed else { throw error }
+            throw TurnFailure(error, fallbackDenied: answer.decision)
         }
     }
 
@@ -208,10 +220,10 @@ struct TurnRunner: Sendable {
 
     private func stream(
         _ request: ModelRequest,
-        into deltas: DeltaStream,
+        _ listener: TurnModelListener,
         _ lease: TurnLease
     ) async throws -> ModelAnswer {
-        let listener = TurnModelListener(runner: self, deltas: deltas)
+        let deltas = listener.deltas
         return try await withThrowingTaskGroup(of: ModelAnswer?.self) { group in
             group.addTask {
                 try await deltas.keepFlushing(while: lease)
@@ -243,9 +255,18 @@ struct TurnRunner: Sendable {
 }
 
 /// What becomes of a model call's text, while it may still be tried again.
-private struct TurnModelListener: ModelCallListener {
-    let runner: TurnRunner
+private final class TurnModelListener: ModelCallListener {
     let deltas: DeltaStream
+    private let runner: TurnRunner
+    private let answer = Mutex<PolicyAnswer?>(nil)
+
+    init(runner: TurnRunner, deltas: DeltaStream) {
+        self.runner = runner
+        self.deltas = deltas
+    }
+
+    /// What the policies said of the fallback, if they were asked.
+    var fallbackAnswer: PolicyAnswer? { answer.withLock(\.self) }
 
     func receive(_ text: String) async {
         deltas.append(text)
@@ -261,6 +282,8 @@ private struct TurnModelListener: ModelCallListener {
     }
 
     func mayUse(_ fallback: ModelProfile) async throws -> Bool {
-        try await runner.mayRun(deltas.turn, with: fallback).isAllowed
+        let asked = try await runner.ask(.modelCall, about: fallback, for: deltas.turn)
+        answer.withLock { $0 = asked }
+        return asked.decision.isAllowed
     }
 }

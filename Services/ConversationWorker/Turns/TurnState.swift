@@ -2,7 +2,16 @@ import Budget
 import Domain
 import JSON
 import Models
+import Policy
 import Store
+
+/// What the policies said to a question of a turn.
+struct PolicyAnswer: Sendable {
+    /// What was asked.
+    let question: PolicyInput
+    /// What they said.
+    let decision: PolicyDecision
+}
 
 /// A turn in the hands of this worker: what its journal says so far, and what is new since the last write.
 ///
@@ -44,7 +53,7 @@ struct TurnState {
         }
     }
 
-    /// Whether the policy has been asked in this turn already.
+    /// Whether the policies have let this turn run already.
     private(set) var isAdmitted = false
     /// What the memory came to in this turn; nil when it was not asked.
     private(set) var recall: MemoryRecall?
@@ -71,7 +80,7 @@ struct TurnState {
         stepNext = step.number + 1
         switch step.kind {
         case .policy:
-            isAdmitted = true
+            isAdmitted = isAdmitted || step.name == PolicyAction.turnRun.rawValue
         case .budget:
             break
         case .memory:
@@ -105,19 +114,26 @@ struct TurnState {
         deltaNext = deltas.deltaNext
     }
 
-    /// Notes a decision that lets the turn go on.
-    mutating func appendDecision(_ kind: TurnStep.Kind, name: String, response: JSONValue) {
-        if kind == .policy { isAdmitted = true }
-        append(kind, name: name, request: nil, response: response)
+    /// Notes what the policies said, whether they let the turn go on or end it.
+    mutating func append(_ answer: PolicyAnswer) {
+        let (question, decision) = (answer.question, answer.decision)
+        if question.action == .turnRun, decision.isAllowed { isAdmitted = true }
+        append(
+            .policy,
+            name: question.action.rawValue,
+            request: .object(question.resource),
+            response: decision.journalJSON
+        )
     }
 
     /// Notes that the budget lets a model call go on.
     mutating func note(_ decision: BudgetDecision) {
         budget = decision
         let limit = decision.limitTokens.map { JSONValue.int(Int($0)) } ?? .null
-        appendDecision(
+        append(
             .budget,
-            name: "model.call",
+            name: PolicyAction.modelCall.rawValue,
+            request: nil,
             response: [
                 "allowed": .bool(decision.allowed), "total_tokens": .int(Int(decision.totalTokens)),
                 "limit_tokens": limit,

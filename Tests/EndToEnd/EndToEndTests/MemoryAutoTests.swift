@@ -41,7 +41,7 @@ struct MemoryAutoTests {
             #expect(text.contains(#"then followed \#(json(Array(events.dropFirst())).string)"#))
             let turn = try await platform.client.get("/v1/turns/\(reply["turn_id"]?.stringValue ?? "")").json
             let steps = turn["steps"]?.arrayValue ?? []
-            #expect(steps.map { $0["kind"]?.stringValue } == ["policy", "memory", "budget", "model"])
+            #expect(steps.map { $0["kind"]?.stringValue } == ["policy", "memory", "policy", "budget", "model"])
             #expect(steps.dropFirst().first?["response"]?["text"]?.stringValue == text)
 
             // The same memory is used by hand and by itself.

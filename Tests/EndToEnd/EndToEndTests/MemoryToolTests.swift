@@ -125,9 +125,8 @@ struct MemoryToolTests {
 
     @Test("A persona is offered the memory tools that it has, and what a policy denies it is not run")
     func personas() async throws {
-        let policies = try Self.policies(persona: "amnesiac", denied: "memory_*")
         var options = PlatformOptions()
-        options.environment["PARLEY_POLICY_DIR"] = policies
+        _ = try options.setPolicies(personas: ["amnesiac": ["denied_tools": ["memory_*"]]])
         try await withOwnPlatform(options) { platform in
             try await platform.sql(
                 """
@@ -152,23 +151,5 @@ struct MemoryToolTests {
             try await platform.client.converse("Go \(marker)", session: session, persona: "other")
             #expect(try await platform.memory.memory(session) == [["a"]])
         }
-    }
-
-    /// The platform's own policies, with a persona of the default tenant that may not use some tools.
-    private static func policies(persona: String, denied: String) throws -> String {
-        let folder = try TemporaryFolder.shared.makeFolder("policies")
-        let source = PackageRoot.path + "/deploy/policies"
-        for name in try FileManager.default.contentsOfDirectory(atPath: source) where !name.hasSuffix("_test.rego") {
-            try FileManager.default.copyItem(atPath: "\(source)/\(name)", toPath: "\(folder)/\(name)")
-        }
-        let path = folder + "/data.json"
-        let data = try String(contentsOfFile: path, encoding: .utf8)
-        let changed = data.replacing(
-            "\"personas\": {}",
-            with: "\"personas\": {\"\(persona)\": {\"denied_tools\": [\"\(denied)\"]}}"
-        )
-        #expect(changed != data)
-        try changed.write(toFile: path, atomically: true, encoding: .utf8)
-        return folder
     }
 }

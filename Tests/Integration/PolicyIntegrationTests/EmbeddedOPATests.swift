@@ -136,6 +136,40 @@ import Testing
         }
     }
 
+    @Test func aRuleMayDependOnArguments() async throws {
+        let shipped = try PolicyBundle(folder: PackageRoot.path + "/deploy/policies")
+        let rule = """
+            package parley.authz
+            deny contains "not that" if {
+                action == "tool.execute"
+                object.get(resource, ["args", "message"], "") == "forbidden"
+            }
+            """
+        let modules = shipped.modules + [.init(name: "own.rego", source: rule)]
+        let engine = try engine(PolicyBundle(modules: modules, data: shipped.data))
+        for (message, isAllowed) in [("forbidden", false), ("fine", true)] {
+            let question = PolicyInput.toolExecute(
+                "echo",
+                ["message": .string(message)],
+                tenant: "default",
+                personaID: nil
+            )
+            #expect(try await engine.decide(question).isAllowed == isAllowed)
+        }
+    }
+
+    @Test func aToolThatNeedsAnApprovalIsDeniedWhereNobodyCanGiveOne() async throws {
+        let shipped = try PolicyBundle(folder: PackageRoot.path + "/deploy/policies")
+        var data = shipped.data
+        data.set("tenants", ["default": ["approval_tools": ["echo"]]])
+        let engine = try engine(PolicyBundle(modules: shipped.modules, data: data))
+        let question = PolicyInput.toolExecute("echo", [:], tenant: "default", personaID: nil)
+        #expect(try await engine.decide(question).isAllowed)
+        let decision = try await StrictPolicyEngine(engine, fulfilling: []).decide(question)
+        #expect(!decision.isAllowed && decision.reason.contains("approval"))
+        #expect(try await StrictPolicyEngine(engine, fulfilling: ["approval"]).decide(question).isAllowed)
+    }
+
     @Test func moreQuestionsThanMayWaitAreDenied() async throws {
         let slow = "decision := {\"allow\": count([1 | some i in numbers.range(0, 300000); i > 0]) > 0}"
         let engine = try engine(rules(slow)) {

@@ -64,6 +64,38 @@ import Testing
         )
     }
 
+    @Test func toolsAndModelsAreAskedAboutInTheAgreedWords() {
+        let tool = PolicyInput.toolExecute("echo", ["message": "x"], tenant: "acme", personaID: "p")
+        #expect(
+            tool.json.string == #"{"tenant":"acme","persona_id":"p","action":"tool.execute","#
+                + #""resource":{"tool":"echo","args":{"message":"x"}},"context":{}}"#
+        )
+        let model = PolicyInput.model(.modelCall, "m", profile: "default", tenant: "acme", personaID: nil)
+        #expect(
+            model.json.string == #"{"tenant":"acme","persona_id":null,"action":"model.call","#
+                + #""resource":{"model":"m","profile":"default"},"context":{}}"#
+        )
+    }
+
+    @Test func aPermissionThatDependsOnWhatCannotBeDoneIsNone() throws {
+        let bound = try read(#"{"allow":true,"reason":"fine","obligations":{"notify":"x","approval":true}}"#)
+        let denied = bound.fulfilling(["notify"])
+        #expect(!denied.isAllowed && denied.origin == .policy && denied.obligations == bound.obligations)
+        #expect(denied.reason == "it is allowed only along with what cannot be done here: approval")
+        #expect(bound.fulfilling([]).reason.hasSuffix(": approval, notify"))
+        #expect(bound.fulfilling(["notify", "approval"]) == bound)
+        let free = try read(#"{"allow":true,"reason":"fine"}"#)
+        #expect(free.fulfilling([]) == free)
+        let refused = try read(#"{"allow":false,"reason":"no","obligations":{"approval":true}}"#)
+        #expect(refused.fulfilling([]) == refused)
+    }
+
+    @Test func theReasonOfAnObligationThatCannotBeKeptHasALimit() throws {
+        let name = String(repeating: "o", count: 2000)
+        let bound = try read(#"{"allow":true,"obligations":{"\#(name)":true}}"#)
+        #expect(bound.fulfilling([]).reason.utf8.count == PolicyDecision.reasonBytesMax)
+    }
+
     @Test func onlyTroubleOutsideIsWorthAnotherTry() {
         let retriable = PolicyError.Code.allCases.filter { PolicyError($0, "").isRetriable }
         #expect(retriable == [.overloaded, .unreachable])

@@ -39,6 +39,17 @@ struct RareNoticeTests {
         #expect(component.health.status == .ok)
     }
 
+    @Test func aComponentWithAProblemIsDegradedWhileItsBreakersAreClosed() {
+        let breaker = CircuitBreaker(name: "policy", limits: .init(failuresMax: 1))
+        let component = WatchedComponent(name: "policy", breakers: [breaker], isBack: nil, problem: { "old rules" })
+        #expect(component.health.status == .degraded)
+        #expect(component.health.error == "old rules")
+        let error = CircuitBreakerError(breaker: "x", retryAfter: .seconds(1))
+        breaker.fail(error)
+        #expect(component.health.status == .down)
+        #expect(component.health.error == error.description)
+    }
+
     @Test(arguments: [true, false])
     func aComponentThatIsBackIsCalledAgain(isBack: Bool) async {
         let breaker = CircuitBreaker(name: "policy", limits: .init(failuresMax: 1))

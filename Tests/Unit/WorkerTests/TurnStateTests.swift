@@ -2,6 +2,7 @@ import Budget
 import Domain
 import JSON
 import Models
+import Policy
 import Store
 import Testing
 
@@ -24,6 +25,12 @@ struct TurnStateTests {
             finishReason: calls.isEmpty ? .stop : .toolCalls,
             model: "m"
         )
+    }
+
+    private func answer(_ action: PolicyAction, isAllowed: Bool = true) -> PolicyAnswer {
+        let decision = PolicyDecision(isAllowed: isAllowed, reason: "because")
+        let question = PolicyInput.model(action, "m", profile: "p", tenant: "default", personaID: nil)
+        return PolicyAnswer(question: question, decision: decision)
     }
 
     private func toolRequest(_ eventID: String, call: ModelToolCall) -> ToolRequest {
@@ -54,24 +61,42 @@ struct TurnStateTests {
         #expect(second.deltaNext == 4)
     }
 
+    @Test func onlyThePermissionToRunAdmitsATurn() {
+        var live = state()
+        live.append(answer(.modelCall))
+        #expect(!live.isAdmitted)
+        #expect(!state(attempt: 2, journal: live.newSteps).isAdmitted)
+        live.append(answer(.turnRun, isAllowed: false))
+        #expect(!live.isAdmitted)
+        live.append(answer(.turnRun))
+        live.append(answer(.modelCall, isAllowed: false))
+        #expect(live.isAdmitted)
+        #expect(state(attempt: 2, journal: live.newSteps).isAdmitted)
+        #expect(live.newSteps.map { $0.response?["allow"] } == [true, false, true, false].map { .bool($0) })
+    }
+
     @Test func stepsAreNumberedInOrder() throws {
         var state = state()
-        state.appendDecision(.policy, name: "turn.run", response: ["allowed": true])
+        state.append(answer(.turnRun))
+        state.append(answer(.modelCall))
         state.note(BudgetDecision(allowed: true, totalTokens: 12, limitTokens: 100))
         state.append(response("", calls: [call]), request: ModelRequest(messages: state.messages), profile: "p")
         _ = state.takePosition()
         let position = state.append(toolRequest("e1", call: call), request: [:])
         #expect(position == StreamPosition(turn: 7, index: 1))
-        #expect(state.newSteps.map(\.number) == [1, 2, 3, 4])
-        #expect(state.newSteps.map(\.kind) == [.policy, .budget, .model, .tool])
-        #expect(state.newSteps.map(\.isDone) == [true, true, true, false])
+        #expect(state.newSteps.map(\.number) == [1, 2, 3, 4, 5])
+        #expect(state.newSteps.map(\.kind) == [.policy, .policy, .budget, .model, .tool])
+        #expect(state.newSteps.map(\.isDone) == [true, true, true, true, false])
+        #expect(state.newSteps.prefix(2).map(\.name) == ["turn.run", "model.call"])
+        #expect(state.newSteps[1].request == ["model": "m", "profile": "p"])
+        #expect(state.newSteps[1].response?["allow"] == .bool(true))
         #expect(state.newSteps.last?.eventID == "e1")
         #expect(state.newSteps.last?.streamIndex == 1)
         #expect(state.isAdmitted)
         #expect(state.toolRounds == 1)
         #expect(state.usage == TokenUsage(inputTokens: 10, outputTokens: 2))
         let write = state.write(events: [])
-        #expect(write.steps.count == 4)
+        #expect(write.steps.count == 5)
         #expect(write.streamNext == 2)
     }
 
@@ -120,7 +145,7 @@ struct TurnStateTests {
 
     @Test func whatTheModelIsToldIsTheSameLiveAndReplayed() throws {
         var live = state()
-        live.appendDecision(.policy, name: "turn.run", response: [:])
+        live.append(answer(.turnRun))
         live.append(response("", calls: [call]), request: ModelRequest(messages: live.messages), profile: "p")
         let request = toolRequest("e1", call: call)
         let refusal = ToolResult(to: request, status: .error, payload: [:], error: "The call is not valid.")
