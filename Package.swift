@@ -174,7 +174,11 @@ let testTargets: [Target] = [
     tests("Unit", "ToolsTests", ["Tools", "JSON", "JSONSchema", "TestKit"]),
     tests("Unit", "MemoryTests", ["Memory", "JSON", "TestKit"]),
     tests("Unit", "MemoryStateTests", ["MemoryStore", "Memory", "JSON"]),
-    tests("Unit", "GatewayTests", ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "Postgres", "TestKit"]),
+    tests(
+        "Unit",
+        "GatewayTests",
+        ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "Postgres", "TestKit", "Configuration"]
+    ),
     tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Memory", "Models", "Policy", "Store"]),
     tests(
         "Unit",
@@ -187,7 +191,7 @@ let testTargets: [Target] = [
     tests(
         "Integration",
         "HTTPServerIntegrationTests",
-        ["HTTPServer", "EventLoop", "TestKit", "CSystem", "JSON"]
+        ["HTTPServer", "EventLoop", "TestKit", "CSystem", "JSON", "Observability", "ServiceKit"]
     ),
     tests("Integration", "HTTPClientIntegrationTests", ["HTTPClient", "HTTPServer", "TestKit"]),
     tests("Integration", "EventBusIntegrationTests", ["EventBus", "TestKit", "Observability", "Lifecycle"]),

@@ -139,7 +139,8 @@ struct WorkerParts {
     }
 
     private static func model(_ configuration: WorkerConfiguration, _ runtime: ServiceRuntime) throws -> ModelCaller {
-        let factory = ModelProviderFactory(client: try HTTPClientPool())
+        let client = try HTTPClientPool(.init(exchangesMax: configuration.turnsMax))
+        let factory = ModelProviderFactory(client: client)
         let primary = try factory.candidate(for: configuration.model, breakers: runtime.breakers)
         let fallback = try configuration.fallbackModel.map { profile in
             try factory.candidate(for: profile, breakers: runtime.breakers)

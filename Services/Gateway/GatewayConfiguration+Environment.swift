@@ -16,35 +16,7 @@ extension GatewayConfiguration {
             in: 1...256,
             help: "event loops, each on a thread of its own; one serves about 40,000 requests a second"
         )
-        http.connectionsMax = environment.int(
-            "PARLEY_HTTP_CONNECTIONS_MAX",
-            default: http.connectionsMax,
-            in: 1...1_000_000,
-            help: "connections at once; one more is answered with 503"
-        )
-        http.headBytesMax = environment.bytes(
-            "PARLEY_HTTP_HEAD_MAX",
-            default: http.headBytesMax,
-            in: 1024...(1 << 20),
-            help: "largest request head; a larger one is answered with 431"
-        )
-        http.bodyBytesMax = environment.bytes(
-            "PARLEY_HTTP_BODY_MAX",
-            default: http.bodyBytesMax,
-            in: 1024...(1 << 30),
-            help: "largest request body; a larger one is answered with 413"
-        )
-        http.messageBytesMax = environment.bytes(
-            "PARLEY_WEBSOCKET_MESSAGE_MAX",
-            default: http.messageBytesMax,
-            in: 125...(1 << 30),
-            help: "largest WebSocket message; a larger one ends the connection with 1009"
-        )
-        http.keepAliveTimeout = environment.duration(
-            "PARLEY_HTTP_KEEP_ALIVE",
-            default: http.keepAliveTimeout,
-            help: "how long a connection may rest between two requests"
-        )
+        readHTTPLimits(&environment)
         streams.queuedEventsMax = environment.int(
             "PARLEY_STREAM_QUEUE_MAX",
             default: streams.queuedEventsMax,
@@ -60,6 +32,76 @@ extension GatewayConfiguration {
         readTLS(&environment)
         readMemory(&environment)
         readMemoryLimits(&environment)
+    }
+
+    /// What a time limit may be: 0 would end everything at once.
+    private static let timeouts = Duration.milliseconds(1) ... .seconds(86_400)
+
+    private mutating func readHTTPLimits(_ environment: inout EnvironmentReader) {
+        http.connectionsMax = environment.int(
+            "PARLEY_HTTP_CONNECTIONS_MAX",
+            default: http.connectionsMax,
+            in: 1...1_000_000,
+            help: "connections at once; one more is answered with 503"
+        )
+        http.headBytesMax = environment.bytes(
+            "PARLEY_HTTP_HEAD_MAX",
+            default: http.headBytesMax,
+            in: 1024...(1 << 20),
+            help: "largest request head; a larger one is answered with 431"
+        )
+        http.headersMax = environment.int(
+            "PARLEY_HTTP_HEADERS_MAX",
+            default: http.headersMax,
+            in: 1...10_000,
+            help: "headers of a request; more are answered with 431"
+        )
+        http.bodyBytesMax = environment.bytes(
+            "PARLEY_HTTP_BODY_MAX",
+            default: http.bodyBytesMax,
+            in: 1024...(1 << 30),
+            help: "largest request body; a larger one is answered with 413"
+        )
+        http.messageBytesMax = environment.bytes(
+            "PARLEY_WEBSOCKET_MESSAGE_MAX",
+            default: http.messageBytesMax,
+            in: 125...(1 << 30),
+            help: "largest WebSocket message; a larger one ends the connection with 1009"
+        )
+        readHTTPTimes(&environment)
+    }
+
+    private mutating func readHTTPTimes(_ environment: inout EnvironmentReader) {
+        http.headTimeout = environment.duration(
+            "PARLEY_HTTP_HEAD_TIMEOUT",
+            default: http.headTimeout,
+            in: Self.timeouts,
+            help: "how long a request head may take, and a new connection up to it; then 408"
+        )
+        http.bodyIdleTimeout = environment.duration(
+            "PARLEY_HTTP_BODY_PAUSE",
+            default: http.bodyIdleTimeout,
+            in: Self.timeouts,
+            help: "how long a request body may pause; then 408"
+        )
+        http.bodyBytesPerSecondMin = environment.int(
+            "PARLEY_HTTP_BODY_RATE_MIN",
+            default: http.bodyBytesPerSecondMin,
+            in: 1...(1 << 30),
+            help: "bytes a second that a request body must bring on average after its pause; below it 408"
+        )
+        http.keepAliveTimeout = environment.duration(
+            "PARLEY_HTTP_KEEP_ALIVE",
+            default: http.keepAliveTimeout,
+            in: Self.timeouts,
+            help: "how long a connection may rest between two requests"
+        )
+        http.writeStallTimeout = environment.duration(
+            "PARLEY_HTTP_WRITE_STALL",
+            default: http.writeStallTimeout,
+            in: Self.timeouts,
+            help: "how long a client may read nothing of what is sent before it is cut off"
+        )
     }
 
     private mutating func readMemoryLimits(_ environment: inout EnvironmentReader) {

@@ -21,6 +21,7 @@ struct GatewayParts {
     /// Puts the parts together.
     /// - Throws: When a part cannot be made from the configuration.
     init(_ configuration: GatewayConfiguration, _ runtime: ServiceRuntime) throws {
+        OpenFiles.warn(connectionsMax: configuration.http.connectionsMax, logger: runtime.logger)
         let store = configuration.service.store
         let messages = MessageStore(database: runtime.database, configuration: store, mayRepeat: false)
         let runs = runtime.toolRuns()

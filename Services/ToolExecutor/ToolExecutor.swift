@@ -33,7 +33,7 @@ enum ToolExecutor {
         let handler = ToolRequestHandler(
             gate: runtime.gate,
             registry: try configuration.tools.runnable(
-                client: try HTTPClientPool(),
+                client: try HTTPClientPool(.init(exchangesMax: configuration.runsMax)),
                 memory: MemoryTool.all(sessions: sessions, nodes: nodes),
                 runtime: runtime
             ),

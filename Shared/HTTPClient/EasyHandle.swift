@@ -33,6 +33,7 @@ final class EasyHandle {
         set(CURLOPT_WRITEDATA, context)
         ccurl_set_data_callback(pointer, CURLOPT_HEADERFUNCTION, receiveHeader)
         ccurl_set_data_callback(pointer, CURLOPT_WRITEFUNCTION, receiveBody)
+        ccurl_set_ready_callback(pointer, connectionIsReady, context)
         setGeneral(configuration)
         setTLS(configuration)
         setMethod(request)
@@ -144,6 +145,21 @@ final class EasyHandle {
         }
         lists.removeAll()
     }
+}
+
+/// Called by libcurl when the request has a connection, a new one or one that was used before, and is about to be sent.
+private func connectionIsReady(
+    _ context: UnsafeMutableRawPointer?,
+    _ remoteAddress: UnsafeMutablePointer<CChar>?,
+    _ localAddress: UnsafeMutablePointer<CChar>?,
+    _ remotePort: Int32,
+    _ localPort: Int32
+) -> Int32 {
+    guard let context else { return CURL_PREREQFUNC_ABORT }
+    let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    transfer.hasConnection = true
+    transfer.lastActivity = monotonicNanoseconds()
+    return CURL_PREREQFUNC_OK
 }
 
 /// Called by libcurl with one header line.

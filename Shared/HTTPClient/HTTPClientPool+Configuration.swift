@@ -36,5 +36,13 @@ extension HTTPClientPool {
 
         /// The defaults.
         package init() {}
+
+        /// The defaults, with room for so many exchanges with one host at once: none of them waits for another's
+        /// connection.
+        package init(exchangesMax: Int) {
+            connectionsPerHostMax = max(connectionsPerHostMax, exchangesMax)
+            connectionsMax = max(connectionsMax, exchangesMax)
+            transfersMax = max(transfersMax, exchangesMax)
+        }
     }
 }

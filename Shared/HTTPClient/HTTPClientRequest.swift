@@ -12,7 +12,7 @@ package struct HTTPClientRequest: Sendable {
     package var timeout: Duration?
     /// When the exchange must be over, if that is before `timeout` has passed.
     package var deadline: ContinuousClock.Instant?
-    /// The longest time in which nothing arrives, counted from the start; nil: no such limit.
+    /// The longest time in which nothing arrives, counted from when the request has its connection; nil: no such limit.
     ///
     /// Time in which the reader of a stream does not read does not count.
     package var idleTimeout: Duration?

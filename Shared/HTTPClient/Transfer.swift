@@ -36,8 +36,10 @@ final class Transfer: @unchecked Sendable {
     var deadline: UInt64 = .max
     /// The idle limit in nanoseconds, or nil.
     var idleLimit: UInt64?
-    /// When the last byte arrived.
+    /// When the last byte arrived; before the first one, when the request had its connection.
     var lastActivity: UInt64 = 0
+    /// Whether the request has had a connection: until then it waits for others, and its peer is not silent.
+    var hasConnection = false
     var isPaused = false
     /// The reader was released: what still comes is dropped.
     var isDiscarding = false
@@ -73,6 +75,16 @@ final class Transfer: @unchecked Sendable {
     var nextCheck: UInt64 {
         guard let idleLimit, !isPaused else { return deadline }
         return min(deadline, lastActivity &+ idleLimit)
+    }
+
+    /// Which limit has passed, in words; nil when none has.
+    func passedLimit(now: UInt64) -> String? {
+        if now >= deadline { return "the time for the whole exchange" }
+        guard now >= nextCheck else { return nil }
+        if hasConnection { return "the time without a byte" }
+        // It is looked at again when the limit would pass if the connection came now, so never too late.
+        lastActivity = now
+        return nil
     }
 
     /// Takes a header line; false stops the transfer.

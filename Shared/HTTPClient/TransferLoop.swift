@@ -198,10 +198,8 @@ final class TransferLoop {
         guard now >= nextCheck else { return }
         nextCheck = .max
         for transfer in Array(transfers.values) {
-            if now >= transfer.deadline {
-                end(transfer, .timedOut(transfer, "the time for the whole exchange"))
-            } else if now >= transfer.nextCheck {
-                end(transfer, .timedOut(transfer, "the time without a byte"))
+            if let limit = transfer.passedLimit(now: now) {
+                end(transfer, .timedOut(transfer, limit))
             } else {
                 nextCheck = min(nextCheck, transfer.nextCheck)
             }

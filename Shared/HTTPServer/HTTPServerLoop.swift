@@ -44,6 +44,8 @@ final class HTTPServerLoop: @unchecked Sendable {
     private var listener: Int32 = -1
     private var listening: EpollLoop.Registration?
     private var isOutOfDescriptors = false
+    /// Whether the lack was logged, and has not ended since.
+    private var hasToldOfLack = false
     private var isEnding = false
     private var connections: [Int: HTTPConnection] = [:]
     private var lastSlot = 0
@@ -82,7 +84,11 @@ final class HTTPServerLoop: @unchecked Sendable {
             let descriptor = csystem_accept(listener)
             if descriptor < 0 {
                 if errno == EINTR || errno == ECONNABORTED { continue }
-                if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM { outOfDescriptors() }
+                if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM {
+                    outOfDescriptors()
+                } else {
+                    hasToldOfLack = false
+                }
                 return
             }
             open(descriptor)
@@ -94,6 +100,9 @@ final class HTTPServerLoop: @unchecked Sendable {
     private func outOfDescriptors() {
         isOutOfDescriptors = true
         startSweep()
+        // It is tried again with every sweep.
+        if hasToldOfLack { return }
+        hasToldOfLack = true
         logger?.warning("connections wait: the process or the system is out of file descriptors or memory")
     }
 

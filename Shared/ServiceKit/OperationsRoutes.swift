@@ -69,7 +69,7 @@ package struct HTTPService: Service {
     ///   - name: The service's name, where there are several.
     ///   - configuration: Where it listens, and its limits.
     ///   - gracePeriod: How long requests that run may take when it stops.
-    ///   - logger: For the address.
+    ///   - logger: For the address, and for what the server itself cannot do.
     ///   - handler: Answers requests.
     package init(
         name: String = "http",
@@ -79,7 +79,7 @@ package struct HTTPService: Service {
         handler: @escaping HTTPHandler
     ) {
         self.name = name
-        listener = HTTPListener(configuration: configuration, handler: handler)
+        listener = HTTPListener(configuration: configuration, logger: logger, handler: handler)
         self.logger = logger
         self.gracePeriod = gracePeriod
     }

@@ -37,6 +37,7 @@ package enum ServiceMain {
             knownKeys: knownKeys
         )
         let (settings, warnings) = command.loadOrExit(read: read)
+        OpenFiles.raiseLimit()
         do {
             let (runtime, services) = try build(settings)
             runtime.logger.info("starting", [.version: .string(version), .processID: .integer(getpid())])

@@ -36,6 +36,16 @@ static inline CURLcode ccurl_set_data_callback(CURL *easy, CURLoption option, cc
     return curl_easy_setopt(easy, option, callback);
 }
 
+typedef int (*ccurl_ready_callback)(
+    void *context, char *remote_address, char *local_address, int remote_port, int local_port
+);
+
+/// CURLOPT_PREREQFUNCTION: called when a request has its connection, before it is sent.
+static inline CURLcode ccurl_set_ready_callback(CURL *easy, ccurl_ready_callback callback, void *context) {
+    CURLcode result = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, callback);
+    return result != CURLE_OK ? result : curl_easy_setopt(easy, CURLOPT_PREREQDATA, context);
+}
+
 /// CURLINFO_PRIVATE: the context that was set with CURLOPT_PRIVATE.
 static inline void *ccurl_context(CURL *easy) {
     char *context = NULL;

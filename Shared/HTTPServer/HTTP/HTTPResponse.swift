@@ -72,10 +72,26 @@ package struct HTTPResponse: Sendable {
         }
     }
 
-    /// A problem document (RFC 9457) with nothing but status, title and detail.
+    /// What programs go by in a problem document of the server's own.
+    private static func code(of status: Int) -> String {
+        switch status {
+        case 408: "request_timeout"
+        case 413: "too_large"
+        case 426: "upgrade_required"
+        case 431: "headers_too_large"
+        case 500: "internal"
+        case 501: "not_implemented"
+        case 503: "unavailable"
+        case 505: "http_version_not_supported"
+        default: "bad_request"
+        }
+    }
+
+    /// A problem document (RFC 9457) with nothing but status, title, code and detail.
     static func problem(status: Int, detail: String) -> HTTPResponse {
-        let title = reason(of: status)
-        let text = #"{"type":"about:blank","title":"\#(title)","status":\#(status),"detail":"\#(detail)"}"#
+        let (title, code) = (reason(of: status), code(of: status))
+        let text =
+            #"{"type":"about:blank","title":"\#(title)","status":\#(status),"code":"\#(code)","detail":"\#(detail)"}"#
         return HTTPResponse(
             status: status,
             headers: [("content-type", "application/problem+json")],

@@ -11,6 +11,8 @@ package struct PlatformOptions: Sendable {
     package var worker: [String: String] = [:]
     /// Settings for the executor alone.
     package var executor: [String: String] = [:]
+    /// How many files the gateway may have open when it starts, and how many at most; nil: as many as this process.
+    package var gatewayOpenFiles: (soft: Int, hard: Int)?
     /// Whether the worker is started; a test may start it later.
     package var startsWorker = true
     /// Whether the executor is started; a test may start it later.
@@ -78,13 +80,17 @@ package final class Platform: Sendable {
         let pool = try HTTPClientPool()
         let rewired = try await options.rewire(foundation.addresses)
         let environment = options.environment.merging(rewired) { _, new in new }
-        func service(_ program: String, _ own: [String: String]) throws -> PlatformService {
-            let settings = environment.merging(own) { _, new in new }
-            return try PlatformService(program, environment: foundation.environment(settings), pool: pool)
+        func service(
+            _ program: String,
+            _ own: [String: String],
+            openFiles: (soft: Int, hard: Int)? = nil
+        ) throws -> PlatformService {
+            let settings = foundation.environment(environment.merging(own) { _, new in new })
+            return try PlatformService(program, environment: settings, openFiles: openFiles, pool: pool)
         }
         self.environment = environment
         self.pool = pool
-        gateway = try service("parley-gateway", options.gateway)
+        gateway = try service("parley-gateway", options.gateway, openFiles: options.gatewayOpenFiles)
         let ways = try await options.rewireFirstWorker(foundation.addresses)
         worker = try service("parley-worker", options.worker.merging(ways) { _, new in new })
         executor = try service("parley-executor", options.executor)

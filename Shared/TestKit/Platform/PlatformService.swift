@@ -14,10 +14,21 @@ package final class PlatformService: Sendable {
     /// - Parameters:
     ///   - program: The executable product.
     ///   - environment: Its settings, without the port.
+    ///   - openFiles: Its limits of open files; nil: those of this process.
     ///   - pool: Asks whether it is ready.
     /// - Throws: When the executable is not built, or there is no free port.
-    init(_ program: String, environment: [String: String], pool: HTTPClientPool) throws {
+    init(
+        _ program: String,
+        environment: [String: String],
+        openFiles: (soft: Int, hard: Int)? = nil,
+        pool: HTTPClientPool
+    ) throws {
         let path = try BuiltProducts.path(program)
+        // A shell can set limits, and becomes the program.
+        let command =
+            openFiles.map { limits in
+                ["/bin/sh", "-c", "ulimit -Sn \(limits.soft) && ulimit -Hn \(limits.hard) && exec \"$0\"", path]
+            } ?? [path]
         let port = try freePort()
         let logPath = TemporaryFolder.shared.uniquePath(program, suffix: ".log")
         self.program = program
@@ -30,7 +41,7 @@ package final class PlatformService: Sendable {
         if ChildProcess.countsLines { configuration.deathSignal = .terminate }
         server = ServerProcess(
             name: program,
-            launch: { [configuration] in try ChildProcess.launch(path, [], configuration) },
+            launch: { [configuration] in try ChildProcess.launch(command[0], Array(command[1...]), configuration) },
             isReady: {
                 var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/readyz")
                 request.timeout = .seconds(5)

@@ -199,6 +199,52 @@ struct HTTPClientStreamTests {
         #expect(await first.value == .shutDown)
     }
 
+    @Test func aWaitForAConnectionIsNoSilenceOfThePeer() async throws {
+        let server = try RawServer { connection in
+            while let request = connection.readRequest() {
+                // Longer than the silence and the connecting that are allowed.
+                if request.contains("/held") { usleep(900_000) }
+                if request.contains("/silent") { return connection.waitForClose() }
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+            }
+        }
+        var configuration = HTTPClientPool.Configuration()
+        configuration.connectionsPerHostMax = 1
+        configuration.connectTimeout = .milliseconds(200)
+        let client = try HTTPClientPool(configuration)
+        let held = HTTPClientRequest(url: server.url("/held"))
+        let first = Task { try await client.send(held).status }
+        try await until { server.acceptedCount == 1 }
+        let waiting = HTTPClientRequest(
+            url: server.url("/waiting"),
+            timeout: .seconds(30),
+            idleTimeout: .milliseconds(200)
+        )
+        #expect(try await client.send(waiting).status == 200)
+        #expect(try await first.value == 200)
+
+        // The silence after the wait counts.
+        let second = Task { try await client.send(held).status }
+        try await until { server.acceptedCount == 1 }
+        let silent = HTTPClientRequest(
+            url: server.url("/silent"),
+            timeout: .seconds(30),
+            idleTimeout: .milliseconds(200)
+        )
+        #expect(await code { _ = try await client.send(silent) } == .timedOut)
+        #expect(try await second.value == 200)
+        await client.shutDown()
+    }
+
+    @Test func thereIsRoomForAsManyExchangesAsAreAskedFor() {
+        let few = HTTPClientPool.Configuration(exchangesMax: 1)
+        #expect(few == HTTPClientPool.Configuration())
+        let many = HTTPClientPool.Configuration(exchangesMax: 10_000)
+        #expect(many.connectionsPerHostMax == 10_000)
+        #expect(many.connectionsMax == 10_000)
+        #expect(many.transfersMax == 10_000)
+    }
+
     @Test func errorsHoldNoSecret() async throws {
         let secret = "s3cr3t"
         let server = try RawServer { connection in

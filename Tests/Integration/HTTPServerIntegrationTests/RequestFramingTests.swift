@@ -141,6 +141,46 @@ extension HTTPServerIntegrationTests {
             }
         }
 
+        @Test func aHeadAtTheLimitAndOneOver() async throws {
+            try await withServer(configured { $0.headBytesMax = 1_024 }) { port in
+                let frame = Self.get("X-Fill: ").utf8.count
+                let fits = Self.get("X-Fill: " + String(repeating: "f", count: 1_024 - frame))
+                #expect(fits.utf8.count == 1_024)
+                let socket = try await RawSocket.connect(port: port)
+                for _ in 0..<2 {
+                    try await socket.write(fits)
+                    #expect(try await socket.readResponse().text == "GET /target")
+                }
+                try await socket.write(Self.get("X-Fill: " + String(repeating: "f", count: 1_025 - frame)))
+                try await expectTooLarge(socket)
+            }
+        }
+
+        @Test func headersAtTheLimitAndOneOver() async throws {
+            try await withServer(configured { $0.headersMax = 20 }) { port in
+                func request(_ count: Int) -> String {
+                    // The host is one of them.
+                    Self.get((1..<count).map { "X-\($0): v" }.joined(separator: "\r\n"))
+                }
+                let socket = try await RawSocket.connect(port: port)
+                for _ in 0..<2 {
+                    try await socket.write(request(20))
+                    #expect(try await socket.readResponse().text == "GET /target")
+                }
+                try await socket.write(request(21))
+                try await expectTooLarge(socket)
+            }
+        }
+
+        private func expectTooLarge(_ socket: RawSocket) async throws {
+            let response = try await socket.readResponse()
+            #expect(response.status == 431)
+            #expect(response.isProblem)
+            #expect(response.text.contains(#""code":"headers_too_large""#))
+            #expect(response.headers["connection"] == "close")
+            #expect(try await socket.readToEnd() == [])
+        }
+
         @Test func trailersHaveALimit() async throws {
             try await withServer(configured { $0.headBytesMax = 1_024 }) { port in
                 let fill = String(repeating: "x", count: 1_100)

@@ -53,7 +53,7 @@ struct RawResponse {
     /// The detail of a problem document's text; nil when the body is something else.
     var isProblem: Bool {
         headers["content-type"] == "application/problem+json" && text.contains("\"status\":\(status)")
-            && text.contains("\"title\":") && text.contains("\"detail\":")
+            && text.contains("\"title\":") && text.contains("\"code\":\"") && text.contains("\"detail\":")
     }
 }
 
