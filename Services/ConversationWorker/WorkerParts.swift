@@ -85,7 +85,11 @@ struct WorkerParts {
     ) throws -> TurnRunner {
         TurnRunner(
             turns: turns,
-            contexts: ContextSource(turns: turns, redis: runtime.redis, tokensMax: configuration.contextTokensMax),
+            contexts: ContextSource(
+                turns: turns,
+                redis: runtime.redis,
+                limits: HistoryLimits(tokensMax: configuration.contextTokensMax)
+            ),
             personas: PersonaStore(database: runtime.database),
             tools: tools,
             policy: try configuration.policy.engine(for: runtime),

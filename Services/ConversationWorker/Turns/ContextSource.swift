@@ -1,6 +1,5 @@
 import Caching
 import Domain
-import JSON
 import Models
 import Observability
 import Redis
@@ -19,21 +18,18 @@ final class ContextSource: Sendable {
 
     private let turns: TurnStore
     private let redis: RedisClient?
-    private let tokensMax: Int
-    private let messagesMax: Int
+    private let limits: HistoryLimits
     private let remembered: Mutex<RecentContexts<Key>>
 
     /// Makes a source.
     /// - Parameters:
     ///   - turns: The truth.
     ///   - redis: The cache that workers share.
-    ///   - tokensMax: How many tokens of history a model gets, by estimate; the oldest messages go first.
-    ///   - messagesMax: How many messages of history a model gets.
-    init(turns: TurnStore, redis: RedisClient?, tokensMax: Int, messagesMax: Int = 200) {
+    ///   - limits: How much history a model gets.
+    init(turns: TurnStore, redis: RedisClient?, limits: HistoryLimits) {
         self.turns = turns
         self.redis = redis
-        self.tokensMax = tokensMax
-        self.messagesMax = messagesMax
+        self.limits = limits
         remembered = Mutex(RecentContexts())
     }
 
@@ -57,13 +53,17 @@ final class ContextSource: Sendable {
                 (turn.priorSeq == 0 ? [] : before?.messages ?? []) + [
                     HistoryMessage(role: .user, text: turn.message), HistoryMessage(role: .assistant, text: answer),
                 ]
-            let entry = RememberedContext(lastTurnSeq: turn.seq, messages: fitting(messages))
+            let entry = RememberedContext(lastTurnSeq: turn.seq, messages: limits.newest(of: messages))
             remembered.keep(key, entry, now: .now)
             return entry
         }
         if let entry, let redis {
             // Without Redis the next worker reads Postgres: slower, still right.
-            try? await redis.set(Self.redisKey(key), RedisArgument(Self.encode(entry)), expiry: .seconds(3600))
+            try? await redis.set(
+                Self.redisKey(key),
+                RedisArgument(entry.serialized(under: limits)),
+                expiry: .seconds(3600)
+            )
         }
     }
 
@@ -76,55 +76,21 @@ final class ContextSource: Sendable {
         if let cached = await cached(key), cached.lastTurnSeq == turn.priorSeq {
             entry = cached
         } else {
-            let stored = try await turns.history(before: turn.key, seq: turn.seq, limit: messagesMax)
-            entry = RememberedContext(lastTurnSeq: turn.priorSeq, messages: fitting(stored))
+            let stored = try await turns.history(before: turn.key, seq: turn.seq, limit: limits.messagesMax)
+            entry = RememberedContext(lastTurnSeq: turn.priorSeq, messages: limits.newest(of: stored))
         }
         let found = entry
         remembered.withLock { $0.keep(key, found, now: .now) }
         return entry.messages
     }
 
-    private func fitting(_ messages: [HistoryMessage]) -> [HistoryMessage] {
-        var tokens = 0
-        var kept: [HistoryMessage] = []
-        for message in messages.suffix(messagesMax).reversed() {
-            tokens += TokenEstimator.tokens(in: message.text)
-            if tokens > tokensMax { break }
-            kept.append(message)
-        }
-        return kept.reversed()
-    }
-
     private func cached(_ key: Key) async -> RememberedContext? {
         guard let redis, let bytes = try? await redis.get(Self.redisKey(key)) else { return nil }
-        return Self.decode(bytes)
+        return RememberedContext(bytes, under: limits)
     }
 
     /// Neither braces nor slashes can be in an id, so no two sessions share a key.
     private static func redisKey(_ key: Key) -> String {
         "parley:context:{\(key.tenantID)}/\(key.sessionID)"
-    }
-
-    private static func encode(_ entry: RememberedContext) -> [UInt8] {
-        let messages = entry.messages.map { message -> JSONValue in
-            [.string(message.role.rawValue), .string(message.text)]
-        }
-        let json: JSONValue = ["last_turn": .int(Int(entry.lastTurnSeq)), "messages": .array(messages)]
-        return json.serialized()
-    }
-
-    private static func decode(_ bytes: [UInt8]) -> RememberedContext? {
-        guard let json = try? JSONValue.parse(bytes), let last = json["last_turn"]?.intValue,
-            let messages = json["messages"]?.arrayValue
-        else { return nil }
-        return RememberedContext(
-            lastTurnSeq: Int64(last),
-            messages: messages.compactMap { message in
-                guard let role = message[0]?.stringValue.flatMap(Role.init(rawValue:)),
-                    let text = message[1]?.stringValue
-                else { return nil }
-                return HistoryMessage(role: role, text: text)
-            }
-        )
     }
 }

@@ -5,30 +5,13 @@ import ServiceKit
 import Store
 import Synchronization
 
-/// How far the numbering of a turn's stream has come.
-struct DeltaCounters {
-    /// Where the turn's next event stands in the stream.
-    var streamNext: Int64
-    /// The number of the turn's next delta.
-    var deltaNext: Int
-}
-
-/// Sends the pieces of a running answer, a few at a time: the first at once, because that is what a reader waits for,
-/// the following when 30 ms have passed or about 20 tokens have come together.
+/// Sends the pieces of a running answer, a few at a time, as ``DeltaStateMachine`` batches them.
 ///
 /// Deltas are never stored. A full queue drops them: the final answer has all of the text.
 final class DeltaStream: Sendable {
-    /// How long a piece may wait for others.
-    static let interval = Duration.milliseconds(30)
-    /// How many bytes make about 20 tokens, at four bytes a token.
-    static let bytesMax = 80
-
     private struct State {
         var turn: ClaimedTurn
-        var counters: DeltaCounters
-        var text = ""
-        var hasSent = false
-        var lastSent: ContinuousClock.Instant
+        var batching: DeltaStateMachine
     }
 
     private let producer: BusProducer
@@ -37,17 +20,18 @@ final class DeltaStream: Sendable {
     /// Makes a stream for one model call.
     init(turn: ClaimedTurn, counters: DeltaCounters, producer: BusProducer) {
         self.producer = producer
-        state = Mutex(State(turn: turn, counters: counters, lastSent: .now))
+        state = Mutex(State(turn: turn, batching: DeltaStateMachine(counters: counters)))
     }
 
     /// Begins another attempt: what waits is void, and clients are told that what they got is too.
     func restart(as turn: ClaimedTurn) {
-        let opening = StreamPosition(turn: turn.seq, index: turn.streamNext)
-        state.withLock { state in
-            let counters = DeltaCounters(streamNext: turn.streamNext + 1, deltaNext: turn.deltaNext)
-            state = State(turn: turn, counters: counters, lastSent: .now)
+        let index = state.withLock { state in
+            state.turn = turn
+            return state.batching.restart(
+                at: DeltaCounters(streamNext: turn.streamNext, deltaNext: turn.deltaNext)
+            )
         }
-        producer.publishBuffered(.opening(of: turn, at: opening))
+        producer.publishBuffered(.opening(of: turn, at: StreamPosition(turn: turn.seq, index: index)))
     }
 
     /// The turn with the attempt that runs.
@@ -55,52 +39,39 @@ final class DeltaStream: Sendable {
 
     /// Takes a new piece.
     func append(_ text: String) {
-        if text.isEmpty { return }
-        let record = state.withLock { state -> OutgoingRecord? in
-            state.text += text
-            let isDue =
-                !state.hasSent || state.text.utf8.count >= Self.bytesMax
-                || state.lastSent.duration(to: .now) >= Self.interval
-            return isDue ? take(&state) : nil
-        }
-        if let record { producer.publishBuffered(record) }
+        send { $0.append(text, now: .now) }
     }
 
     /// Sends what waits, if anything does.
     func flush() {
-        let record = state.withLock { state in state.text.isEmpty ? nil : take(&state) }
-        if let record { producer.publishBuffered(record) }
+        send { $0.flush(now: .now) }
     }
 
     /// Sends what waits every 30 ms, until the task is cancelled: the model may pause in the middle of a sentence.
     /// - Throws: `StoreError` of code `fenced` as soon as another worker has the turn, which ends the model call.
     func keepFlushing(while lease: TurnLease) async throws {
         while !Task.isCancelled {
-            try? await Task.sleep(for: Self.interval)
+            try? await Task.sleep(for: DeltaStateMachine.interval)
             try lease.check()
             flush()
         }
     }
 
     /// How far the numbering has come.
-    var counters: DeltaCounters { state.withLock(\.counters) }
+    var counters: DeltaCounters { state.withLock(\.batching.counters) }
 
-    private func take(_ state: inout State) -> OutgoingRecord {
-        let turn = state.turn
+    private func send(_ decide: (inout DeltaStateMachine) -> DeltaStateMachine.Batch?) {
+        let due = state.withLock { state in decide(&state.batching).map { ($0, state.turn) } }
+        guard let (batch, turn) = due else { return }
         let delta = ConversationDelta(
             sessionID: turn.key.sessionID,
             turnID: turn.key.turnID,
-            index: state.counters.deltaNext,
-            text: state.text,
+            index: batch.number,
+            text: batch.text,
             tenantID: turn.key.tenantID
         )
-        let position = StreamPosition(turn: turn.seq, index: state.counters.streamNext)
-        state.counters.deltaNext += 1
-        state.counters.streamNext += 1
-        state.text = ""
-        state.hasSent = true
-        state.lastSent = .now
-        return .delta(delta, of: turn, at: position)
+        let position = StreamPosition(turn: turn.seq, index: batch.streamIndex)
+        producer.publishBuffered(.delta(delta, of: turn, at: position))
     }
 }
 

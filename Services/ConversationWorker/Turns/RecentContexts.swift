@@ -1,16 +1,4 @@
 import Caching
-import Store
-
-/// The history of a session as of one of its turns.
-struct RememberedContext: Sendable {
-    /// The seq of the last turn in it.
-    let lastTurnSeq: Int64
-    /// The messages, oldest first.
-    let messages: [HistoryMessage]
-
-    /// About what it takes, in bytes.
-    var weight: Int { messages.reduce(256) { $0 + $1.text.utf8.count + 64 } }
-}
 
 /// The histories of the sessions that this worker had turns of lately: only so many bytes, and only so long, because
 /// most sessions go on at once or much later, and other workers and Redis know them too.
