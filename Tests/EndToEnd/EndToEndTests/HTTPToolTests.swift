@@ -154,4 +154,64 @@ struct HTTPToolTests {
         }
         await server.stop()
     }
+
+    /// How many calls are inside a server at once.
+    private final class Occupancy: Sendable {
+        private let counts = Mutex((now: 0, most: 0))
+
+        var most: Int { counts.withLock(\.most) }
+
+        func enter() {
+            counts.withLock { counts in
+                counts.now += 1
+                counts.most = max(counts.most, counts.now)
+            }
+        }
+
+        func leave() {
+            counts.withLock { $0.now -= 1 }
+        }
+    }
+
+    @Test("An executor runs as many tools at once as it may and not one more, and in the end it has run all of them")
+    func runsAtOnce() async throws {
+        let gate = Gate()
+        defer { gate.open() }
+        let inside = Occupancy()
+        let server = try await ToolServer { _, _ in
+            inside.enter()
+            defer { inside.leave() }
+            await gate.wait()
+            // Long enough that one who did not wait for its turn would be met here.
+            try await Task.sleep(for: .milliseconds(50))
+            return Self.json(#"{"done":true}"#)
+        }
+        var options = PlatformOptions()
+        try options.setTools([
+            server.entry("pay", idempotent: false), server.entry("look_up", idempotent: true),
+        ])
+        options.executor["PARLEY_EXECUTOR_RUNS_MAX"] = "2"
+        try await withOwnPlatform(options) { platform in
+            let markers = ["pay", "look_up"].map { Self.calling($0, on: platform) }
+            var sent: [SentMessage] = []
+            for number in 0..<10 {
+                let message = "Do \(markers[number % 2])"
+                sent.append(try await platform.client.post(message, session: unique("at-once")))
+            }
+            try await eventually("ten turns that wait for their tools", timeout: .seconds(45)) {
+                try await platform.sql("SELECT count(*) FROM turns WHERE status = 'waiting'") == "10"
+            }
+            try await eventually("two runs", timeout: .seconds(45)) { server.calls.count >= 2 }
+            // The third must not come, and has had the time to.
+            try await Task.sleep(for: .seconds(1))
+            #expect(server.calls.count == 2)
+            gate.open()
+            for message in sent {
+                #expect(try await platform.client.answer(to: message) == #"The tool said {"done":true}"#)
+            }
+            #expect(inside.most == 2)
+            #expect(server.callsPerKey.count == 10 && server.calls.count == 10)
+        }
+        await server.stop()
+    }
 }

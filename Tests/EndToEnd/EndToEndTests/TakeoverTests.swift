@@ -171,4 +171,44 @@ struct TakeoverTests {
             #expect(try await counts(platform) == "12|12|t")
         }
     }
+
+    @Test("A turn that loses its worker as often as it may is answered; once more, and it fails and says why")
+    func attemptsExhausted() async throws {
+        let settings = ["PARLEY_TURN_ATTEMPTS_MAX": "2"]
+        try await withOwnPlatform(options(lease: "1500ms", settings)) { platform in
+            let patience = Duration.seconds(45)
+            let lucky = platform.model.answer { _, count in count == 0 ? .hang : .text("at the second attempt") }
+            let unlucky = platform.model.answer { _, _ in .hang }
+            let session = unique("exhausted")
+            let stream = try await platform.client.stream(session)
+            defer { stream.cancel() }
+            let answered = try await platform.client.post("Hello \(lucky)", session: unique("lucky"))
+            let failed = try await platform.client.post("Hello \(unlucky)", session: session)
+            let next = try await platform.client.post("still there?", session: session)
+            for attempt in 1...2 {
+                try await eventually("attempt \(attempt)", timeout: patience) {
+                    platform.model.requests(unlucky).count == attempt && !platform.model.requests(lucky).isEmpty
+                }
+                if attempt == 2 {
+                    #expect(try await platform.client.answer(to: answered) == "at the second attempt")
+                }
+                try await platform.worker.kill9()
+                try await platform.worker.start()
+            }
+            let turn = try await platform.client.finishedTurn(failed.eventID)
+            #expect(turn["status"] == "failed")
+            #expect(turn["error"]?["code"] == "attempts_exhausted")
+            #expect(turn["error"]?["message"] == "The turn was begun 2 times and never came to its end.")
+            #expect(platform.model.requests(unlucky).count == 2)
+            let events = try await stream.events { $0.turnID == failed.eventID && $0.isFinal }
+            #expect(events.last?.type == "turn.failed")
+            #expect(events.last?.json["error"]?["code"] == "attempts_exhausted")
+            // It stands in nobody's way.
+            #expect(try await platform.client.answer(to: next) == "You said: still there?")
+            let charged = try await platform.sql(
+                "SELECT input_tokens + output_tokens FROM turns WHERE turn_id = '\(failed.eventID)'"
+            )
+            #expect(charged == "0")
+        }
+    }
 }
