@@ -139,6 +139,18 @@ extension GatewayConfiguration {
             in: 1024...(1 << 30),
             help: "largest answer with predictions; over it 422"
         )
+        memory.shortTermMemoryBytesMax = environment.bytes(
+            "PARLEY_MEMORY_STM_MAX",
+            default: memory.shortTermMemoryBytesMax,
+            in: 1024...(128 << 20),
+            help: "memory for what one session has observed and not learned; over it 422"
+        )
+        memory.sessionBytesMax = environment.bytes(
+            "PARLEY_MEMORY_SESSIONS_MAX",
+            default: memory.sessionBytesMax,
+            in: (1 << 20)...(1 << 40),
+            help: "memory for sessions that are kept at hand; the least recently used are read again when needed"
+        )
         memory.nodeBytesMax = environment.bytes(
             "PARLEY_MEMORY_INDEX_MAX",
             default: memory.nodeBytesMax,

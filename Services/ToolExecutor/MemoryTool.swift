@@ -87,21 +87,7 @@ struct MemoryTool: Tool {
             found = try await sessions.snapshot(of: key(context))
         }
         guard let state = found?.state else { throw Self.missing }
-        var settings = state.settings
-        settings.maxPredictions = min(limit, settings.maxPredictions)
-        let chosen = settings
-        let defaults = MemoryStoreConfiguration()
-        var bounds = PredictionLimits()
-        bounds.deadline = .now.advanced(by: defaults.predictionTime)
-        bounds.stateSymbolsMax = defaults.stateSymbolsMax
-        bounds.answerSymbolsMax = defaults.answerSymbolsMax
-        let limits = bounds
-        try limits.checkState(symbols: state.memory.symbolCount)
-        let ensemble = try await nodes.compute(
-            MemoryNodeKey(tenantID: state.key.tenantID, nodeID: state.nodeID),
-            prepare: { $0.query(state: state.memory.events, chosen) },
-            { query in Result { () throws(MemoryError) in try query.run(within: limits) } }
-        ).get()
+        let ensemble = try await nodes.predict(from: state, atMost: limit)
         return [
             "node_id": .string(state.nodeID), "stm_length": .int(state.memory.length),
             "predictions": .array(ensemble.predictions.map(Self.json)),

@@ -16,7 +16,9 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
         case predictionTooLarge
         /// A prediction that was not ready in time.
         case predictionTooSlow
-        /// As many computations wait as may.
+        /// What a session holds would take more memory than it may; an HTTP API answers 422.
+        case shortTermMemoryFull
+        /// As many computations wait as may, or one has waited for too long.
         case busy
     }
 
@@ -58,6 +60,12 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
         self.problems = problems
         self.message = problems.map { "\($0.field): \($0.reason)" }.joined(separator: "; ")
     }
+
+    /// What a prediction that was not ready by its deadline answers.
+    package static let predictionTooSlow = MemoryError(
+        .predictionTooSlow,
+        "the predictions were not ready in time: try again later, or with a shorter short-term memory or a filter"
+    )
 
     /// What learning from an empty short-term memory answers, in the words that clients know.
     package static let emptyShortTermMemory = MemoryError(.emptyShortTermMemory, "Cannot learn from empty STM")

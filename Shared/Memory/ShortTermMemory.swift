@@ -13,6 +13,8 @@ package struct ShortTermMemory: Sendable, Equatable {
     package private(set) var metadata: [JSONObject]
     /// How many observations there were since it was cleared.
     package private(set) var time: Int
+    /// About how many bytes of memory all of it takes.
+    package private(set) var bytes: Int
 
     /// Makes a memory, empty or as it was stored.
     package init(
@@ -25,6 +27,9 @@ package struct ShortTermMemory: Sendable, Equatable {
         self.emotives = emotives.suffix(Self.limit)
         self.metadata = metadata.suffix(Self.limit)
         self.time = time
+        bytes =
+            self.events.reduce(0) { $0 + HeldBytes.of($1) } + self.emotives.reduce(0) { $0 + HeldBytes.of($1) }
+            + self.metadata.reduce(0) { $0 + HeldBytes.of($1) }
     }
 
     /// How many events there are.
@@ -59,6 +64,7 @@ package struct ShortTermMemory: Sendable, Equatable {
             let kept = events.suffix(length - 1)
             let learned = takeAll()
             events = Array(kept)
+            bytes = events.reduce(0) { $0 + HeldBytes.of($1) }
             return learned
         }
     }
@@ -66,9 +72,9 @@ package struct ShortTermMemory: Sendable, Equatable {
     /// Appends what is not empty, without counting or learning.
     package mutating func append(event: [String], emotives: [String: Double] = [:], metadata: JSONObject = JSONObject())
     {
-        if !event.isEmpty { Self.append(event, to: &events) }
-        if !emotives.isEmpty { Self.append(emotives, to: &self.emotives) }
-        if !metadata.isEmpty { Self.append(metadata, to: &self.metadata) }
+        if !event.isEmpty { bytes += Self.append(event, to: &events, HeldBytes.of) }
+        if !emotives.isEmpty { bytes += Self.append(emotives, to: &self.emotives, HeldBytes.of) }
+        if !metadata.isEmpty { bytes += Self.append(metadata, to: &self.metadata, HeldBytes.of) }
     }
 
     /// Hands over what there is to learn; the events and the accumulators are empty afterwards.
@@ -92,11 +98,23 @@ package struct ShortTermMemory: Sendable, Equatable {
         events = []
         emotives = []
         metadata = []
+        bytes = 0
         return sequence
     }
 
-    private static func append<Element>(_ element: Element, to list: inout [Element]) {
-        if list.count >= limit { list.removeFirst(list.count - limit + 1) }
+    /// - Returns: By how many bytes the list has grown.
+    private static func append<Element>(
+        _ element: Element,
+        to list: inout [Element],
+        _ held: (Element) -> Int
+    ) -> Int {
+        var growth = held(element)
+        if list.count >= limit {
+            let first = list.count - limit + 1
+            for gone in list[..<first] { growth -= held(gone) }
+            list.removeFirst(first)
+        }
         list.append(element)
+        return growth
     }
 }

@@ -31,7 +31,8 @@ final class KeptPredictions: Sendable {
     /// Keeps predictions, unless newer ones are kept.
     func keep(_ ensemble: PredictionEnsemble, of state: MemorySessionState, nodeSeq: Int64) {
         let entry = Entry(version: state.version, nodeSeq: nodeSeq, ensemble: ensemble)
-        let weight = 128 + ensemble.memoryBytes
+        // Its symbols are those of the session's memory, which may be gone from here, and of the node's index.
+        let weight = 128 + ensemble.memoryBytes + (ensemble.predictions.isEmpty ? 0 : state.memory.bytes)
         entries.withLock { entries in
             if let known = entries.use(state.key),
                 (known.version, known.nodeSeq) > (entry.version, entry.nodeSeq)

@@ -60,7 +60,7 @@ struct MemoryChanger: Sendable {
         var steps: [MemoryStep] = []
         for key in run.open {
             guard let state = states[key] else { continue }
-            if let step = run.compute(from: state) {
+            if let step = run.compute(from: state, bytesMax: configuration.shortTermMemoryBytesMax) {
                 steps.append(step)
             } else if fresh.contains(key) {
                 run.end(key)
@@ -125,7 +125,7 @@ private struct Run {
 
     /// Computes what a session's requests come to, one after another.
     /// - Returns: What is to be written; nil when all are refused.
-    mutating func compute(from state: MemorySessionState) -> MemoryStep? {
+    mutating func compute(from state: MemorySessionState, bytesMax: Int) -> MemoryStep? {
         var after = state
         var change = MemoryChange()
         var records: [IdempotencyRecord] = []
@@ -133,7 +133,7 @@ private struct Run {
         for index in groups[state.key] ?? [] {
             let request = requests[index]
             do {
-                let answer = try after.perform(request.operation, into: &change)
+                let answer = try after.perform(request.operation, into: &change, bytesMax: bytesMax)
                 computed[index] = .done(answer)
                 isChanged = true
                 if let record = request.record { records.append(record(answer)) }

@@ -26,10 +26,8 @@ struct MemoryNode: Sendable {
     private(set) var clearedSeq: Int64 = 0
     /// Why it is not used, when it is too large.
     private(set) var refusal: MemoryError?
-    /// What each symbol has by each pattern, for the few that have anything.
-    ///
-    /// The sum is made in the order of the patterns' names, so that every process comes to the same one.
-    private var affinities: [ExactText: [PatternName: [String: Double]]] = [:]
+    /// What the symbols have by each pattern, for the few that have anything.
+    private var shares = AffinityShares()
 
     /// Whether nothing has changed since.
     func isUpToDate(_ lastSeq: Int64) -> Bool {
@@ -54,7 +52,7 @@ struct MemoryNode: Sendable {
     }
 
     /// Roughly how much room it takes, in bytes.
-    var weight: Int { 256 + patterns.memoryBytes + vectors.memoryBytes + 128 * affinities.count }
+    var weight: Int { 256 + patterns.memoryBytes + vectors.memoryBytes + shares.memoryBytes }
 
     /// Takes in what was read.
     /// - Parameters:
@@ -69,7 +67,10 @@ struct MemoryNode: Sendable {
         }
         for entry in piece.patterns {
             try patterns.upsert(entry.pattern)
-            if !entry.affinity.isEmpty || hasAffinity(entry.pattern) { setAffinity(of: entry.pattern, entry.affinity) }
+            shares.set(entry.affinity, by: entry.pattern)
+        }
+        for (symbol, affinity) in shares.takeChanges() {
+            patterns.setAffinity(of: symbol, affinity)
         }
         for entry in piece.vectors {
             vectors.insert(entry.elements, symbol: entry.symbol)
@@ -78,23 +79,5 @@ struct MemoryNode: Sendable {
         patternsSeq = max(patternsSeq, isWhole ? piece.lastSeq : piece.patterns.last?.seq ?? 0)
         let hasAllVectors = piece.vectors.count < piecesMax
         vectorsSeq = max(vectorsSeq, hasAllVectors ? piece.lastSeq : piece.vectors.last?.seq ?? 0)
-    }
-
-    private func hasAffinity(_ pattern: Pattern) -> Bool {
-        guard !affinities.isEmpty, let symbol = pattern.events.first?.first else { return false }
-        return affinities[ExactText(symbol)]?[pattern.name] != nil
-    }
-
-    private mutating func setAffinity(of pattern: Pattern, _ affinity: [String: Double]) {
-        for symbol in Set(pattern.events.joined().map { ExactText($0) }) {
-            var shares = affinities.removeValue(forKey: symbol) ?? [:]
-            shares[pattern.name] = affinity
-            var total: [String: Double] = [:]
-            for share in shares.sorted(by: { $0.key < $1.key }) {
-                total.merge(share.value, uniquingKeysWith: +)
-            }
-            affinities[symbol] = shares
-            patterns.setAffinity(of: symbol.text, total)
-        }
     }
 }

@@ -8,7 +8,7 @@ import Synchronization
 /// each use, so that all processes answer the same.
 package final class MemoryNodes: Sendable {
     private let database: PostgresClient
-    private let configuration: MemoryStoreConfiguration
+    let configuration: MemoryStoreConfiguration
     let threads: ComputeThreads
     private let nodes: NodesAtHand
     private let updates: GroupCommit<MemoryNodeKey, NodeAtHand>
@@ -53,15 +53,37 @@ package final class MemoryNodes: Sendable {
     ///   - prepare: Takes from the patterns what is needed; fast.
     ///   - compute: Does the rest.
     /// - Returns: What `compute` returned.
-    /// - Throws: `PostgresError`; ``MemoryError`` `busy`, `indexFull`.
+    /// - Throws: `PostgresError`; ``MemoryError`` `indexFull`, and `busy` when it has not begun in time.
     package func compute<Input: Sendable, Value: Sendable>(
         _ key: MemoryNodeKey,
         prepare: @Sendable (PatternIndex) -> Input,
         _ compute: @escaping @Sendable (Input) -> Value
     ) async throws -> Value {
-        let node = try await upToDate(key)
+        let deadline = ContinuousClock.now.advanced(by: configuration.predictionTime)
+        let node = try await upToDate(key, until: deadline, orElse: Self.late)
         let input = node.read { prepare($0.patterns) }
-        return try await threads.run { compute(input) }
+        guard let value = try await threads.run(until: deadline, { compute(input) }) else { throw Self.late }
+        return value
+    }
+
+    private static let late = MemoryError(.busy, "others were computing for too long: try again later")
+
+    /// A node as it is in the database now.
+    /// - Parameters:
+    ///   - key: The node.
+    ///   - deadline: Until when to wait; the reading goes on for those who come later.
+    ///   - late: What to throw then.
+    /// - Returns: The node.
+    /// - Throws: `PostgresError`; ``MemoryError`` `indexFull`, and the one given.
+    func upToDate(
+        _ key: MemoryNodeKey,
+        until deadline: ContinuousClock.Instant,
+        orElse late: MemoryError
+    ) async throws -> NodeAtHand {
+        guard let result = await TimeBound.wait(until: deadline, for: { try await self.upToDate(key) }) else {
+            throw late
+        }
+        return try result.get()
     }
 
     /// A node as it is in the database now.
@@ -71,24 +93,57 @@ package final class MemoryNodes: Sendable {
         return node
     }
 
-    /// A node up to a number of which somebody has heard.
-    func atHand(_ key: MemoryNodeKey, seq: Int64) async throws -> NodeAtHand {
+    /// A node up to a number of which somebody has heard; the rest is as for ``upToDate(_:until:orElse:)``.
+    func atHand(
+        _ key: MemoryNodeKey,
+        seq: Int64,
+        until deadline: ContinuousClock.Instant,
+        orElse late: MemoryError
+    ) async throws -> NodeAtHand {
         let node = nodes.node(key)
-        guard node.read({ $0.isUpToDate(seq) }) else { return try await upToDate(key) }
+        guard node.read({ $0.isUpToDate(seq) }) else { return try await upToDate(key, until: deadline, orElse: late) }
         try node.checkSize()
         return node
     }
 
     /// The vectors nearest to another that the node knows, that one itself among them when it is known.
-    /// - Throws: `PostgresError`; ``MemoryError`` `busy`, `indexFull`.
+    /// - Throws: `PostgresError`; ``MemoryError`` `indexFull`, and `busy` when it has not begun in time.
     package func nearest(
         to vector: [Double],
         in key: MemoryNodeKey,
         limit: Int = 3
     ) async throws -> [VectorIndex.Neighbor] {
-        let node = try await upToDate(key)
+        let deadline = ContinuousClock.now.advanced(by: configuration.predictionTime)
+        let node = try await upToDate(key, until: deadline, orElse: Self.late)
         let query = node.read { $0.vectors.query(nearestTo: vector) }
-        return try await threads.run { query.run(limit: limit) }
+        guard let found = try await threads.run(until: deadline, { query.run(limit: limit) }) else { throw Self.late }
+        return found
+    }
+
+    /// What a session predicts, for those who keep nothing of it.
+    /// - Parameters:
+    ///   - state: The session.
+    ///   - countMax: How many predictions are wanted; its settings may allow fewer.
+    ///   - time: How long it may take; nil: as long as a prediction may that somebody asks for.
+    /// - Returns: The predictions.
+    /// - Throws: `PostgresError`; ``MemoryError`` `predictionTooLarge`, `predictionTooSlow`, `busy`, `indexFull`.
+    package func predict(
+        from state: MemorySessionState,
+        atMost countMax: Int,
+        within time: Duration? = nil
+    ) async throws -> PredictionEnsemble {
+        let deadline = ContinuousClock.now.advanced(by: time ?? configuration.predictionTime)
+        let limits = configuration.limits(until: deadline)
+        try limits.checkState(symbols: state.memory.symbolCount)
+        let node = try await upToDate(state.node, until: deadline, orElse: .predictionTooSlow)
+        var settings = state.settings
+        settings.maxPredictions = min(countMax, settings.maxPredictions)
+        let query = node.read { $0.patterns.query(state: state.memory.events, settings) }
+        let result = try await threads.run(until: deadline) {
+            Result { () throws(MemoryError) in try query.run(within: limits) }
+        }
+        guard let result else { throw MemoryError.predictionTooSlow }
+        return try result.get()
     }
 
     /// A pattern, by its name with or without its mark; nil when the node has none of this name.

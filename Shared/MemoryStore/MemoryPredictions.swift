@@ -38,8 +38,16 @@ package final class MemoryPredictions: Sendable {
         of state: MemorySessionState,
         _ render: @escaping @Sendable (PredictionEnsemble) throws(MemoryError) -> Value
     ) async throws -> Value {
-        let node = try await nodes.upToDate(state.node)
-        return try await answer(state, node, within: configuration.predictionTime, isUrgent: true, render)
+        let start = ContinuousClock.now
+        let deadline = start.advanced(by: configuration.predictionTime)
+        let node: NodeAtHand
+        do {
+            node = try await nodes.upToDate(state.node, until: deadline, orElse: .predictionTooSlow)
+        } catch {
+            if (error as? MemoryError)?.code == .predictionTooSlow { metrics?.refused() }
+            throw error
+        }
+        return try await answer(state, node, from: start, until: deadline, isUrgent: true, render)
     }
 
     /// Computes and keeps what a session predicts that has just observed, if its settings want that.
@@ -51,9 +59,16 @@ package final class MemoryPredictions: Sendable {
     package func observed(_ key: MemorySessionKey, nodeSeq: Int64) async {
         // Where nothing was ever learned nothing is predicted.
         guard nodeSeq > 0, let state = sessions.atHand(key), state.settings.processPredictions else { return }
+        let start = ContinuousClock.now
+        let deadline = start.advanced(by: configuration.observePredictionTime)
         do {
-            let node = try await nodes.atHand(state.node, seq: nodeSeq)
-            try await answer(state, node, within: configuration.observePredictionTime, isUrgent: false) { _ in }
+            let node = try await nodes.atHand(
+                state.node,
+                seq: nodeSeq,
+                until: deadline,
+                orElse: .predictionTooSlow
+            )
+            try await answer(state, node, from: start, until: deadline, isUrgent: false) { _ in }
         } catch {
             metrics?.skipped()
         }
@@ -62,16 +77,12 @@ package final class MemoryPredictions: Sendable {
     private func answer<Value: Sendable>(
         _ state: MemorySessionState,
         _ node: NodeAtHand,
-        within time: Duration,
+        from start: ContinuousClock.Instant,
+        until deadline: ContinuousClock.Instant,
         isUrgent: Bool,
         _ render: @escaping @Sendable (PredictionEnsemble) throws(MemoryError) -> Value
     ) async throws -> Value {
-        let started = ContinuousClock.now
-        var limits = PredictionLimits()
-        limits.deadline = started.advanced(by: time)
-        limits.stateSymbolsMax = configuration.stateSymbolsMax
-        limits.answerSymbolsMax = configuration.answerSymbolsMax
-        let bounds = limits
+        let bounds = configuration.limits(until: deadline)
         let known = node.read { kept.find(state, nodeSeq: $0.patternsSeq) }
         if let known, !isUrgent || known.predictions.isEmpty {
             metrics?.found()
@@ -85,19 +96,27 @@ package final class MemoryPredictions: Sendable {
                 return try render(.empty)
             }
         }
-        let result = try await nodes.threads.run(isUrgent: isUrgent) { () -> Result<Value, MemoryError> in
+        let result = try await nodes.threads.run(isUrgent: isUrgent, until: deadline) {
+            () -> Result<Value, MemoryError> in
             Result { () throws(MemoryError) in
                 if let known {
                     self.metrics?.found()
                     return try render(known)
                 }
                 let ensemble = try self.compute(state, node, bounds)
-                self.metrics?.computed(in: started.duration(to: .now), candidates: ensemble.keptCount)
+                self.metrics?.computed(in: start.duration(to: .now), candidates: ensemble.keptCount)
                 return try render(ensemble)
             }
         }
-        if case .failure = result { metrics?.refused() }
-        return try result.get()
+        switch result {
+        case .success(let value)?: return value
+        case .failure(let error)?:
+            metrics?.refused()
+            throw error
+        case nil:
+            metrics?.refused()
+            throw MemoryError.predictionTooSlow
+        }
     }
 
     private func compute(

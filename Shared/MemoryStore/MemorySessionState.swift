@@ -27,6 +27,8 @@ package struct MemorySessionState: Sendable {
     private var eventSeqs: [Int64] = []
     private var emotiveSeqs: [Int64] = []
     private var metadataSeqs: [Int64] = []
+    /// What its owner's notes take.
+    private let metadataBytes: Int
 
     /// A session as it is stored.
     init(_ session: NewMemorySession, version: Int64, time: Int, lastSeq: Int64, turnSeq: Int64 = 0) {
@@ -36,6 +38,7 @@ package struct MemorySessionState: Sendable {
         settings = session.settings
         ttlSeconds = session.ttlSeconds
         memory = ShortTermMemory(time: time)
+        metadataBytes = HeldBytes.of(session.metadata)
         self.version = version
         self.lastSeq = lastSeq
         self.turnSeq = turnSeq
@@ -58,16 +61,50 @@ package struct MemorySessionState: Sendable {
     /// The first number that any part still holds.
     var heldFrom: Int64 { min(eventsFrom, emotivesFrom, metadataFrom) }
 
-    /// Roughly how much room it takes, in symbols.
+    /// Roughly how much room it takes, in bytes.
     var weight: Int {
-        8 + memory.events.reduce(0) { $0 + $1.count } + 2 * (eventSeqs.count + emotiveSeqs.count + metadataSeqs.count)
+        512 + metadataBytes + memory.bytes + 8 * (eventSeqs.count + emotiveSeqs.count + metadataSeqs.count)
     }
 
     /// Does an operation.
-    /// - Throws: ``MemoryError`` when it cannot be done; the state is as it was.
+    /// - Parameters:
+    ///   - operation: What to do.
+    ///   - change: What follows for the database is added to it.
+    ///   - bytesMax: How many bytes of memory what was observed may take.
+    /// - Returns: What came of it.
+    /// - Throws: ``MemoryError`` when it cannot be done; the state and the change are as they were.
     mutating func perform(
         _ operation: MemoryOperation,
-        into change: inout MemoryChange
+        into change: inout MemoryChange,
+        bytesMax: Int = .max
+    ) throws(MemoryError) -> MemoryAnswer {
+        // Who stays below the limit in any case is spared the copy of what was there before.
+        guard memory.bytes + operation.bytes > bytesMax else { return try perform(operation, &change) }
+        var after = self
+        var added = change
+        let answer = try after.perform(operation, &added)
+        // What is over the limit already, from before it was lowered, may stay and shrink.
+        guard after.memory.bytes <= max(bytesMax, memory.bytes) else {
+            throw MemoryError(
+                .shortTermMemoryFull,
+                problems: [
+                    .init(
+                        field: operation.field,
+                        reason:
+                            "with it the session's short-term memory would take \(after.memory.bytes) bytes, at most "
+                            + "\(bytesMax): learn or clear it, or have PARLEY_MEMORY_STM_MAX raised"
+                    )
+                ]
+            )
+        }
+        self = after
+        change = added
+        return answer
+    }
+
+    private mutating func perform(
+        _ operation: MemoryOperation,
+        _ change: inout MemoryChange
     ) throws(MemoryError) -> MemoryAnswer {
         var answer = MemoryAnswer(nodeID: nodeID, initialLength: memory.length, length: memory.length)
         switch operation {
@@ -168,5 +205,22 @@ package struct MemorySessionState: Sendable {
 
     private static func keep(_ count: Int, of seqs: inout [Int64]) {
         if seqs.count > count { seqs.removeFirst(seqs.count - count) }
+    }
+}
+
+extension MemoryOperation {
+    /// The most bytes by which a session's memory grows with it.
+    fileprivate var bytes: Int {
+        switch self {
+        case .observe(let observations, _): observations.reduce(0) { $0 + $1.bytes }
+        case .observeTurn(_, let incoming): incoming.bytes
+        case .learn, .clear, .clearAll, .configure, .extend: 0
+        }
+    }
+
+    /// What a client calls what it brings.
+    fileprivate var field: String {
+        if case .observe(let observations, _) = self, observations.count > 1 { return "observations" }
+        return "observation"
     }
 }

@@ -13,7 +13,7 @@ package final class MemorySessions: Sendable {
     package typealias Record = @Sendable (MemoryAnswer) -> IdempotencyRecord
 
     private let database: PostgresClient
-    private let atHand: SessionsAtHand
+    let atHand: SessionsAtHand
     private let changes: GroupCommit<MemoryRequest, MemoryOutcome>
     private let creations: GroupCommit<MemoryBeginning, MemorySnapshot?>
     private let lookups: GroupCommit<MemorySessionKey, MemorySnapshot?>
@@ -29,7 +29,7 @@ package final class MemorySessions: Sendable {
         metrics: MemoryMetrics? = nil
     ) {
         self.database = database
-        let atHand = SessionsAtHand(symbolsMax: configuration.sessionSymbolsMax)
+        let atHand = SessionsAtHand(bytesMax: configuration.sessionBytesMax)
         self.atHand = atHand
         let changer = MemoryChanger(database: database, configuration: configuration, atHand: atHand, metrics: metrics)
         changes = GroupCommit(

@@ -1,3 +1,5 @@
+import Memory
+
 /// The limits of the memory's store.
 package struct MemoryStoreConfiguration: Sendable {
     /// How many operations share one transaction at most.
@@ -16,10 +18,15 @@ package struct MemoryStoreConfiguration: Sendable {
     ///
     /// Default 100; then it is refused and may be repeated.
     package var attemptsMax = 100
-    /// How much of sessions is kept at hand, in symbols; the least recently used go.
+    /// How much memory the sessions that are kept at hand may take, in bytes; the least recently used go.
     ///
-    /// Default 2,000,000.
-    package var sessionSymbolsMax = 2_000_000
+    /// Default 64 MB.
+    package var sessionBytesMax = 64 << 20
+    /// How much memory one session's events, emotives and metadata may take, in bytes; what would be more is refused.
+    ///
+    /// Default 32 MB: a million short symbols, in a thousand events. As JSON, where a byte takes up to six, it stays
+    /// below the gigabyte that Postgres puts into one value.
+    package var shortTermMemoryBytesMax = 32 << 20
     /// How much memory the indexes of nodes may take, in bytes; the least recently used go.
     ///
     /// Default 256 MB; one node that would take more alone is not used.
@@ -34,11 +41,13 @@ package struct MemoryStoreConfiguration: Sendable {
     ///
     /// Default 256.
     package var computationsMax = 256
-    /// How long a prediction that somebody asks for may take, waiting included.
+    /// How long a prediction or a search that somebody asks for may take, bringing the index up to date and waiting for
+    /// a thread included.
     ///
     /// Default 5 s.
     package var predictionTime: Duration = .seconds(5)
-    /// How long a prediction may hold up the answer to an observation; what takes longer is left until it is asked for.
+    /// How long a prediction may hold up the answer to an observation, waiting included; what takes longer is left
+    /// until it is asked for.
     ///
     /// Default 100 ms.
     package var observePredictionTime: Duration = .milliseconds(100)
@@ -65,4 +74,13 @@ package struct MemoryStoreConfiguration: Sendable {
 
     /// The defaults.
     package init() {}
+
+    /// What a prediction may take that is to be ready at a moment.
+    func limits(until deadline: ContinuousClock.Instant) -> PredictionLimits {
+        var limits = PredictionLimits()
+        limits.deadline = deadline
+        limits.stateSymbolsMax = stateSymbolsMax
+        limits.answerSymbolsMax = answerSymbolsMax
+        return limits
+    }
 }

@@ -84,11 +84,17 @@ package struct IncomingObservation: Sendable {
         self.vectorSymbols = vectorSymbols
         self.newVector = newVector
     }
+
+    /// The most bytes by which a session's memory grows with it.
+    var bytes: Int {
+        HeldBytes.of(vectorSymbols) + HeldBytes.of(observation.strings) + HeldBytes.of(observation.emotives)
+            + HeldBytes.of(observation.metadata)
+    }
 }
 
 /// What is to be done with a session.
 package enum MemoryOperation: Sendable {
-    /// Observations, one after another.
+    /// Observations, one after another; all of them or none.
     case observe([IncomingObservation], SequenceOptions)
     /// The message of a conversation's turn, unless that turn or a later one was observed before: turns of a
     /// conversation follow each other, so each is observed once, however often it is asked for.

@@ -7,9 +7,12 @@ import Synchronization
 final class SessionsAtHand: Sendable {
     private let entries: Mutex<LeastRecentlyUsed<MemorySessionKey, MemorySessionState>>
 
-    init(symbolsMax: Int) {
-        entries = Mutex(LeastRecentlyUsed(weightMax: symbolsMax))
+    init(bytesMax: Int) {
+        entries = Mutex(LeastRecentlyUsed(weightMax: bytesMax))
     }
+
+    /// How many there are, and how many bytes they take.
+    var size: (count: Int, bytes: Int) { entries.withLock { ($0.count, $0.weight) } }
 
     subscript(key: MemorySessionKey) -> MemorySessionState? {
         entries.withLock { $0.use(key) }

@@ -48,10 +48,17 @@ struct ConversationMemory: Sendable {
     /// - Throws: `CancellationError` when the worker shuts down.
     func recall(_ turn: ClaimedTurn, nodeID: String) async throws -> MemoryRecall {
         let started = ContinuousClock.now
-        let result = await bounded { try await observeAndPredict(turn, nodeID: nodeID) }
+        let deadline = started.advanced(by: configuration.timeout)
+        // What it observes late is observed once all the same.
+        let result = await TimeBound.wait(until: deadline) {
+            try await observeAndPredict(turn, nodeID: nodeID, until: deadline)
+        }
         try Task.checkCancellation()
         let recall: MemoryRecall
         switch result {
+        case .failure(let error as MemoryError) where error.code == .predictionTooSlow:
+            recall = MemoryRecall(without: .timedOut)
+            logger.warning("the prediction of a turn took too long", Self.fields(turn))
         case nil:
             recall = MemoryRecall(without: .timedOut)
             logger.warning("a turn did not wait for its memory", Self.fields(turn))
@@ -65,34 +72,11 @@ struct ConversationMemory: Sendable {
         return recall
     }
 
-    /// Does work that ends in time, or is left to itself.
-    ///
-    /// A prediction that is being computed and a transaction on its way cannot be called back, so a task group, which
-    /// waits for its children, would not do.
-    /// - Returns: What came of it; nil when it took too long.
-    private func bounded(
-        _ work: @escaping @Sendable () async throws -> MemoryRecall
-    ) async -> Result<MemoryRecall, any Error>? {
-        let (stream, continuation) = AsyncStream.makeStream(of: Result<MemoryRecall, any Error>.self)
-        let limit = configuration.timeout
-        // unstructured: see above. It ends by itself, and what it observes late is observed once all the same.
-        let running = Task {
-            do { continuation.yield(.success(try await work())) } catch { continuation.yield(.failure(error)) }
-        }
-        // unstructured: it goes when the work is done.
-        let timer = Task {
-            try await Task.sleep(for: limit)
-            continuation.finish()
-        }
-        defer {
-            running.cancel()
-            timer.cancel()
-        }
-        var iterator = stream.makeAsyncIterator()
-        return await iterator.next()
-    }
-
-    private func observeAndPredict(_ turn: ClaimedTurn, nodeID: String) async throws -> MemoryRecall {
+    private func observeAndPredict(
+        _ turn: ClaimedTurn,
+        nodeID: String,
+        until deadline: ContinuousClock.Instant
+    ) async throws -> MemoryRecall {
         let key = MemorySessionKey(tenantID: turn.key.tenantID, sessionID: turn.key.sessionID)
         let tokens = MessageTokens.tokens(of: turn.message, max: configuration.tokensMax)
         let incoming = IncomingObservation(try Observation(strings: tokens), uniqueID: turn.key.turnID)
@@ -100,13 +84,10 @@ struct ConversationMemory: Sendable {
         guard configuration.predictionsMax > 0, answer.length > 0,
             let state = try await sessions.snapshot(of: key)?.state, state.memory.length > 0
         else { return MemoryRecall(nodeID: answer.nodeID, predictions: []) }
-        var settings = state.settings
-        settings.maxPredictions = min(configuration.predictionsMax, settings.maxPredictions)
-        let chosen = settings
-        let ensemble = try await nodes.compute(
-            MemoryNodeKey(tenantID: key.tenantID, nodeID: state.nodeID),
-            prepare: { $0.query(state: state.memory.events, chosen) },
-            { $0.run() }
+        let ensemble = try await nodes.predict(
+            from: state,
+            atMost: configuration.predictionsMax,
+            within: ContinuousClock.now.duration(to: deadline)
         )
         return MemoryRecall(nodeID: state.nodeID, predictions: ensemble.predictions)
     }

@@ -15,7 +15,7 @@ struct MemoryProblem: Error, HTTPErrorConvertible {
         switch error.code {
         case .invalidConfiguration:
             response = Self.badSettings(error)
-        case .invalidObservation:
+        case .invalidObservation, .shortTermMemoryFull:
             response =
                 Problem.invalid(
                     error.problems.map { problem in

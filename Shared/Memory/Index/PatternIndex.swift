@@ -111,7 +111,7 @@ package struct PatternIndex: Sendable {
     private mutating func update(_ place: Int, frequency: Int, emotives: [String: Double]) {
         let segment = place / PatternSnapshot.placesPerSegment
         let local = place % PatternSnapshot.placesPerSegment
-        let old = snapshot.segments[segment].update(local, frequency: frequency, emotives: emotives)
+        let old = snapshot.update(at: place, frequency: frequency, emotives: emotives)
         guard old != frequency else { return }
         let range = snapshot.segments[segment].range(of: local)
         for position in range {

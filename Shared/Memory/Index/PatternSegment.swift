@@ -22,6 +22,8 @@ struct PatternSegment: Sendable {
     private(set) var frequencies: [Int] = []
     /// The mean feelings of the patterns that have any.
     private(set) var emotives: [UInt32: [String: Double]] = [:]
+    /// What these take.
+    private(set) var emotiveBytes = 0
     /// Which patterns hold which symbol; nil until the segment is full.
     private(set) var postings: Postings?
 
@@ -32,7 +34,7 @@ struct PatternSegment: Sendable {
 
     /// Appends a pattern.
     mutating func append(_ name: PatternName, words added: [UInt32], frequency: Int, emotives mean: [String: Double]) {
-        if !mean.isEmpty { emotives[UInt32(count)] = mean }
+        if !mean.isEmpty { set(mean, of: UInt32(count)) }
         words.append(contentsOf: added)
         starts.append(UInt32(words.count))
         names.append(name)
@@ -46,12 +48,14 @@ struct PatternSegment: Sendable {
     mutating func update(_ local: Int, frequency: Int, emotives mean: [String: Double]) -> Int {
         let old = frequencies[local]
         if old != frequency { frequencies[local] = frequency }
-        if mean.isEmpty {
-            if emotives[UInt32(local)] != nil { emotives[UInt32(local)] = nil }
-        } else if emotives[UInt32(local)] != mean {
-            emotives[UInt32(local)] = mean
-        }
+        if emotives[UInt32(local)] ?? [:] != mean { set(mean, of: UInt32(local)) }
         return old
+    }
+
+    private mutating func set(_ mean: [String: Double], of local: UInt32) {
+        let old = emotives[local].map { 48 + HeldBytes.of($0) } ?? 0
+        emotives[local] = mean.isEmpty ? nil : mean
+        emotiveBytes += (mean.isEmpty ? 0 : 48 + HeldBytes.of(mean)) - old
     }
 
     /// The place of a pattern's symbols in `words`.
@@ -61,7 +65,7 @@ struct PatternSegment: Sendable {
     var memoryBytes: Int {
         words.capacity * 4 + starts.capacity * 4 + names.capacity * MemoryLayout<PatternName>.stride
             + frequencies.capacity * 8 + (postings?.memoryBytes ?? 0)
-            + emotives.values.reduce(0) { $0 + 64 + $1.capacity * 48 }
+            + emotiveBytes
     }
 }
 

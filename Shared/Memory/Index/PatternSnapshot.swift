@@ -23,7 +23,7 @@ struct PatternSnapshot: Sendable {
     private(set) var patternTotal = 0
     /// Bytes of what the symbols hold outside of their array.
     private var symbolBytes = 0
-    /// Bytes of the segments that are full, but for their feelings.
+    /// Bytes of all segments but the last.
     private var fullBytes = 0
 
     /// Adds a symbol that no pattern holds yet.
@@ -54,6 +54,17 @@ struct PatternSnapshot: Sendable {
         return UInt32(place)
     }
 
+    /// Changes what can change of the pattern at a place.
+    ///
+    /// - Returns: The frequency that it had.
+    mutating func update(at place: Int, frequency: Int, emotives mean: [String: Double]) -> Int {
+        let segment = place / Self.placesPerSegment
+        let bytes = segments[segment].emotiveBytes
+        let old = segments[segment].update(place % Self.placesPerSegment, frequency: frequency, emotives: mean)
+        if segment < segments.count - 1 { fullBytes += segments[segment].emotiveBytes - bytes }
+        return old
+    }
+
     /// How often the pattern at a place was learned.
     func frequency(at place: Int) -> Int {
         segments[place / Self.placesPerSegment].frequencies[place % Self.placesPerSegment]
@@ -77,7 +88,7 @@ struct PatternSnapshot: Sendable {
     }
 
     private static func bytes(_ affinity: [String: Double]) -> Int {
-        affinity.isEmpty ? 0 : 64 + affinity.capacity * 48
+        HeldBytes.of(affinity)
     }
 
     /// About how many bytes of memory it takes; fast, because it is asked for after each change.

@@ -27,17 +27,12 @@ package struct PredictionQuery: Sendable {
         if !configuration.useTokenMatching, limits.deadline != nil { try checkText() }
         var run = PredictionRun(self, deadline: limits.deadline)
         run.collect()
-        if run.isOutOfTime { throw Self.tooSlow }
+        if run.isOutOfTime { throw .predictionTooSlow }
         guard !run.kept.isEmpty else { return .empty }
         let ensemble = try run.ensemble(symbolsMax: limits.answerSymbolsMax)
-        if run.isOutOfTime { throw Self.tooSlow }
+        if run.isOutOfTime { throw .predictionTooSlow }
         return ensemble
     }
-
-    private static let tooSlow = MemoryError(
-        .predictionTooSlow,
-        "the predictions were not ready in time: try again later, or with a shorter short-term memory or a filter"
-    )
 
     /// Comparing by characters takes a table of so many words for each distinct character of the state.
     private static let textWordsMax = 1 << 22

@@ -130,4 +130,31 @@ struct MemoryAutoFaultTests {
             #expect(memory == [["zero"], ["two"], ["three"]] || memory == [["zero"], ["three"]])
         }
     }
+
+    @Test(
+        "A session with more symbols than predictions are for holds up no turn: its message is observed"
+    )
+    func largeState() async throws {
+        var options = PlatformOptions()
+        options.startsExecutor = false
+        options.worker["PARLEY_MEMORY_TIMEOUT"] = "10s"
+        try await withOwnPlatform(options) { platform in
+            let persona = try await platform.rememberingPersona()
+            let memory = platform.memory
+            let session = try await memory.begin(persona, ["config": ["process_predictions": false]])
+            let strings = JSONValue.array((0..<1000).map { .string("s\($0 % 100)") })
+            for _ in 0..<19 { #expect(try await memory.observe(session, ["strings": strings]).status == 200) }
+            // 19,999 symbols of 20,000, and one more with the message.
+            let rest = JSONValue.array((0..<999).map { .string("s\($0 % 100)") })
+            #expect(try await memory.observe(session, ["strings": rest]).status == 200)
+            let fits = try await platform.client.converse("one", session: session, persona: persona)
+            #expect(fits["metadata"]?["memory"]?["node_id"]?.stringValue == persona, "at the limit")
+            let over = try await platform.client.converse("two", session: session, persona: persona)
+            #expect(over["metadata"] == nil, "\(over.string)")
+            let metrics = try await platform.client.onPort(platform.worker.port).get("/metrics")
+            let text = String(decoding: metrics.body, as: UTF8.self)
+            #expect(text.contains(#"parley_turn_memory_total{outcome="failed"} 1"#))
+            #expect(try await memory.memory(session).suffix(2) == [["one"], ["two"]])
+        }
+    }
 }

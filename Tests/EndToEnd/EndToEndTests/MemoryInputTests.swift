@@ -239,4 +239,34 @@ struct MemoryInputTests {
             #expect(try await platform.client.request("GET", "/stm", headers: ["X-Session-ID": "none"]).status == 404)
         }
     }
+
+    @Test("What a session observes and does not learn may take so much memory, and what is more is refused whole")
+    func shortTermMemoryLimit() async throws {
+        var options = PlatformOptions()
+        options.startsWorker = false
+        options.startsExecutor = false
+        options.gateway["PARLEY_MEMORY_STM_MAX"] = "64KiB"
+        try await withOwnPlatform(options) { platform in
+            let memory = platform.memory
+            let session = try await memory.begin("node")
+            // Seven of 9,000 bytes and a little have room, eight have not.
+            let text = JSONValue.string(String(repeating: "x", count: 9000))
+            let body: JSONValue = ["strings": ["a"], "metadata": ["note": text]]
+            for _ in 0..<7 { #expect(try await memory.observe(session, body).status == 200) }
+            let sequence: JSONValue = ["observations": [["strings": ["b"]], body]]
+            for _ in 0..<2 {
+                let large = try await memory.observe(session, body, key: "the same")
+                #expect(large.status == 422 && large.fields == ["observation"], "\(large.json.string)")
+                let reason = large.json["errors"]?[0]?["reason"]?.stringValue ?? ""
+                #expect(reason.contains("at most 65536") && reason.contains("learn or clear it"), "\(reason)")
+                let several = try await memory.post("/sessions/\(session)/observe-sequence", sequence)
+                #expect(several.status == 422 && several.fields == ["observations"])
+            }
+            #expect(try await memory.memory(session) == Array(repeating: ["a"], count: 7), "nothing is changed")
+            let small = try await memory.observe(session, ["b"])
+            #expect(small.json["time"]?.intValue == 8 && small.json["stm_length"]?.intValue == 8)
+            _ = try await memory.learn(session)
+            #expect(try await memory.observe(session, body).status == 200, "there is room again")
+        }
+    }
 }

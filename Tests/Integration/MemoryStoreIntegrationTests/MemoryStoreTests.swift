@@ -113,11 +113,17 @@ struct MemoryStoreTests {
     @Test("What is at hand is bounded, and what was let go of is read again")
     func bounds() async throws {
         var configuration = MemoryStoreConfiguration()
-        configuration.sessionSymbolsMax = 40
+        configuration.sessionBytesMax = 3000
         configuration.nodeBytesMax = 12_000
         configuration.patternsPerRead = 3
-        try await withMemory(gateways: 1, configuration) { gateways in
+        let registry = MetricsRegistry()
+        @Sendable func value(_ name: String) throws -> Int {
+            let line = registry.render().split(separator: "\n").first { $0.hasPrefix("parley_memory_index_\(name) ") }
+            return try #require(line?.split(separator: " ").last.flatMap { Int($0) }, "\(name)")
+        }
+        try await withMemory(gateways: 1, configuration, metrics: MemoryMetrics(registry)) { gateways in
             let gateway = gateways[0]
+            var keys: [MemorySessionKey] = []
             for index in 0..<6 {
                 let node = MemoryNodeKey(tenantID: "default", nodeID: "node\(index)")
                 let key = try await gateway.begin(1, node: node.nodeID)[0]
@@ -128,7 +134,25 @@ struct MemoryStoreTests {
                 _ = try await gateway.observe(["last"], key)
                 #expect(try await gateway.sessions.snapshot(of: key)?.state.memory.events == [["last"]])
                 #expect(try await gateway.nodes.compute(node, prepare: { $0.patternCount }, { $0 }) == 7)
+                let bytes = try value("bytes")
+                #expect((1...12_000).contains(bytes))
+                #expect(gateway.sessions.atHand.size.bytes <= 3000)
+                keys.append(key)
             }
+            let evictions = try value("evictions_total")
+            let nodes = try value("nodes")
+            #expect(evictions > 0 && nodes < 6)
+            #expect((1..<6).contains(gateway.sessions.atHand.size.count))
+            // Those that had to go are read again, at the cost of others.
+            for (index, key) in keys.enumerated() {
+                let node = MemoryNodeKey(tenantID: "default", nodeID: "node\(index)")
+                #expect(try await gateway.sessions.snapshot(of: key)?.state.memory.events == [["last"]])
+                #expect(try await gateway.nodes.compute(node, prepare: { $0.patternCount }, { $0 }) == 7)
+                let bytes = try value("bytes")
+                #expect(bytes <= 12_000 && gateway.sessions.atHand.size.bytes <= 3000)
+            }
+            let later = try value("evictions_total")
+            #expect(later > evictions)
         }
     }
 
@@ -288,6 +312,7 @@ struct MemoryGateway {
 func withMemory(
     gateways count: Int,
     _ configuration: MemoryStoreConfiguration = .init(),
+    metrics: MemoryMetrics? = nil,
     _ body: @Sendable @escaping ([MemoryGateway]) async throws -> Void
 ) async throws {
     try await withPostgres { endpoint in
@@ -302,7 +327,7 @@ func withMemory(
             database.start()
             return MemoryGateway(
                 sessions: MemorySessions(database: database, configuration: configuration),
-                nodes: try MemoryNodes(database: database, configuration: configuration),
+                nodes: try MemoryNodes(database: database, configuration: configuration, metrics: metrics),
                 database: database,
                 endpoint: endpoint
             )

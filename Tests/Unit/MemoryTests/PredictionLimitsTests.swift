@@ -120,5 +120,12 @@ struct PredictionLimitsTests {
         #expect(index.memoryBytes > last)
         index.setAffinity(of: "x", [:])
         #expect(index.memoryBytes == last)
+        // Feelings of a pattern in a full segment, with a name that takes more than its place.
+        let first = [["a long symbol, number 0"], ["x"]]
+        let name = String(repeating: "n", count: 1000)
+        try index.upsert(Pattern(events: first, emotives: [[name: 1]]))
+        #expect(index.memoryBytes > last + 1000)
+        try index.upsert(Pattern(events: first))
+        #expect(index.memoryBytes == last)
     }
 }

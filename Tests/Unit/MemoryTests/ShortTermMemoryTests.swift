@@ -132,4 +132,39 @@ struct ShortTermMemoryTests {
         memory.clear()
         #expect(memory == ShortTermMemory())
     }
+
+    /// What is counted along is what counting all of it again would find.
+    @Test func itsSizeIsThatOfWhatItHolds() throws {
+        func check(_ memory: ShortTermMemory) {
+            let again = ShortTermMemory(
+                events: memory.events,
+                emotives: memory.emotives,
+                metadata: memory.metadata,
+                time: memory.time
+            )
+            #expect(memory.bytes == again.bytes && memory == again)
+        }
+        var memory = ShortTermMemory()
+        for number in 0..<1200 {
+            let text = String(repeating: "x", count: number % 50)
+            _ = memory.observe(
+                try Observation(
+                    strings: number % 3 == 0 ? [] : [text, "\(number)"],
+                    emotives: number % 2 == 0 ? [:] : [text: 1],
+                    metadata: [text: [.string(text), 1, ["inner": .string(text)]]]
+                ),
+                SessionConfiguration()
+            )
+            if number % 100 == 0 || number > 1190 { check(memory) }
+        }
+        #expect(memory.bytes > 1000 * 60)
+        _ = try memory.learn()
+        #expect(memory.bytes == 0)
+        let rolling = try SessionConfiguration().merging(["max_pattern_length": 3, "stm_mode": "ROLLING"])
+        for number in 0..<5 {
+            _ = memory.observe(try Observation(strings: [String(repeating: "y", count: number * 20)]), rolling)
+            check(memory)
+        }
+        #expect(memory.length == 2)
+    }
 }
