@@ -255,7 +255,7 @@ struct MemoryInputTests {
             for _ in 0..<7 { #expect(try await memory.observe(session, body).status == 200) }
             let sequence: JSONValue = ["observations": [["strings": ["b"]], body]]
             for _ in 0..<2 {
-                let large = try await memory.observe(session, body, key: "the same")
+                let large = try await memory.observe(session, body, key: "the-same")
                 #expect(large.status == 422 && large.fields == ["observation"], "\(large.json.string)")
                 let reason = large.json["errors"]?[0]?["reason"]?.stringValue ?? ""
                 #expect(reason.contains("at most 65536") && reason.contains("learn or clear it"), "\(reason)")
