@@ -9,11 +9,14 @@ package enum OpenFiles {
     /// Raises the limit that holds (the soft one, 1,024 by custom) to the one that may be set (the hard one).
     ///
     /// Nothing in a service waits with `select`, which the custom is for. Children inherit it.
-    package static func raiseLimit() {
-        guard var limits = limits, limits.rlim_cur < limits.rlim_max else { return }
-        limits.rlim_cur = limits.rlim_max
+    /// - Returns: The limit that holds now.
+    @discardableResult
+    package static func raiseLimit() -> Int {
+        guard var wanted = limits else { return 0 }
+        wanted.rlim_cur = wanted.rlim_max
         // Where it is refused the old limit holds, which the warning names.
-        _ = setrlimit(resource, &limits)
+        _ = setrlimit(resource, &wanted)
+        return limits.map { Int(clamping: $0.rlim_cur) } ?? 0
     }
 
     /// Warns when so many connections cannot be had, with what is needed and what there is.

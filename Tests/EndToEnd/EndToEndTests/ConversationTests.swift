@@ -3,6 +3,7 @@ import EventBus
 import Foundation
 import HTTPClient
 import JSON
+import ServiceKit
 import TestKit
 import Testing
 
@@ -163,22 +164,16 @@ struct ConversationTests {
         }
     }
 
-    @Test("1,000 messages at once over 100 sessions are all accepted and all answered, each once")
+    @Test("1,000 messages at once on 1,000 connections, over 100 sessions, are all accepted and answered, each once")
     func thousandAtOnce() async throws {
         try await withPlatform { platform in
             let prefix = unique("thousand")
             let count = 1000
             // A tenant of its own: a thousand is as many as one may have.
             let client = try await platform.makeTenant(unique("thousand"))
-            let sent = try await withThrowingTaskGroup(of: SentMessage.self) { group in
-                for number in 0..<count {
-                    group.addTask {
-                        try await client.post("message \(number)", session: "\(prefix).\(number % 100)")
-                    }
-                }
-                return try await group.reduce(into: Set<SentMessage>()) { $0.insert($1) }
-            }
-            #expect(Set(sent.map(\.eventID)).count == count)
+            let sent = try await Self.post(count, by: client) { "\(prefix).\($0 % 100)" }
+            #expect(sent.map(\.status) == Array(repeating: 200, count: count))
+            #expect(Set(sent.compactMap(\.eventID)).count == count)
             let answers = """
                 SELECT count(*), count(DISTINCT turn_seq || '/' || session_id) FROM session_events
                 WHERE session_id LIKE '\(prefix).%' AND role = 'assistant'
@@ -195,6 +190,42 @@ struct ConversationTests {
             )
             #expect(right == "\(count)")
         }
+    }
+
+    /// Sends messages at once, each on a connection of its own, and reads no answer before all are sent.
+    private static func post(
+        _ count: Int,
+        by client: PlatformClient,
+        to session: (Int) -> String
+    ) async throws -> [(status: Int, eventID: String?)] {
+        try #require(OpenFiles.raiseLimit() >= count + 256, "so many connections need files")
+        var sockets: [RawSocket] = []
+        defer { for socket in sockets { socket.close() } }
+        for number in 0..<count {
+            let socket = try await RawSocket.connect(port: client.port)
+            sockets.append(socket)
+            let json: JSONValue = ["session_id": .string(session(number)), "message": .string("message \(number)")]
+            let body = json.serialized()
+            let head = """
+                POST /v1/session/message HTTP/1.1\r
+                Host: 127.0.0.1\r
+                Authorization: Bearer \(client.key ?? "")\r
+                Content-Type: application/json\r
+                Content-Length: \(body.count)\r
+                \r
+
+                """
+            try await socket.write(Array(head.utf8) + body)
+        }
+        var answers: [(status: Int, eventID: String?)] = []
+        for socket in sockets {
+            let head = String(decoding: try await socket.read(until: "\r\n\r\n", timeout: .seconds(60)), as: UTF8.self)
+            let status = head.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+            let length = head.lowercased().firstMatch(of: /content-length: (\d+)/).flatMap { Int($0.output.1) } ?? 0
+            let body = try JSONValue.parse(try await socket.read(count: length, timeout: .seconds(60)))
+            answers.append((status, body["event_id"]?.stringValue))
+        }
+        return answers
     }
 
     @Test("A slow model call delays no other session")
