@@ -229,6 +229,7 @@ let testTargets: [Target] = [
             "Observability", "Configuration", "ServiceKit",
         ]
     ),
+    tests("Performance", "BenchmarkTests", ["parley-bench"]),
     tests("Chaos", "ChaosTests", ["parley-chaos", "TestKit"]),
     tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "Memory", "TestKit"]),
     tests("Tidy", "TidyTests", []),

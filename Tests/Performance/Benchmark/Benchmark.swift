@@ -1,20 +1,47 @@
 import Glibc
 import TestKit
 
+/// A part of the benchmark, by the name that chooses it.
+enum BenchmarkPart: String, CaseIterable {
+    case accept, turns, validation, memory
+
+    /// The parts that arguments choose; without any, all.
+    /// - Throws: `UnknownBenchmark` for a name that no part has: a run that measures nothing must not look like one
+    ///   that met every bar.
+    static func chosen(by arguments: [String]) throws(UnknownBenchmark) -> Set<BenchmarkPart> {
+        var chosen: Set<BenchmarkPart> = []
+        for name in arguments {
+            guard let part = BenchmarkPart(rawValue: name) else { throw UnknownBenchmark(name: name) }
+            chosen.insert(part)
+        }
+        return chosen.isEmpty ? Set(allCases) : chosen
+    }
+}
+
+/// An argument that names no part of the benchmark.
+struct UnknownBenchmark: Error, CustomStringConvertible {
+    let name: String
+
+    var description: String {
+        let known = BenchmarkPart.allCases.map(\.rawValue).joined(separator: ", ")
+        return "there is no benchmark \"\(name)\"; known are: \(known)"
+    }
+}
+
 /// `make bench`: what the platform does on this machine, each number beside one that was measured in the same run.
 ///
-/// Arguments choose parts of it: `accept`, `turns`, `validation`, `memory`.
+/// Arguments choose parts of it by the names of ``BenchmarkPart``.
 @main
 enum Benchmark {
     static func main() async {
         do {
+            let chosen = try BenchmarkPart.chosen(by: Array(CommandLine.arguments.dropFirst()))
             var report = Report()
-            let chosen = Set(CommandLine.arguments.dropFirst())
-            if chosen.isEmpty || chosen.contains("accept") { try await AcceptBenchmark.run(&report) }
-            if chosen.isEmpty || chosen.contains("turns") { try await TurnBenchmark.run(&report) }
-            if chosen.isEmpty || chosen.contains("validation") { try ValidationBenchmark.run(&report) }
-            if chosen.isEmpty || chosen.contains("memory") { try MemoryBenchmark.run(&report) }
-            if chosen.isEmpty || chosen.contains("memory") { try await MemoryServiceBenchmark.run(&report) }
+            if chosen.contains(.accept) { try await AcceptBenchmark.run(&report) }
+            if chosen.contains(.turns) { try await TurnBenchmark.run(&report) }
+            if chosen.contains(.validation) { try ValidationBenchmark.run(&report) }
+            if chosen.contains(.memory) { try MemoryBenchmark.run(&report) }
+            if chosen.contains(.memory) { try await MemoryServiceBenchmark.run(&report) }
             report.printSummary()
             exit(report.isAllMet ? 0 : 1)
         } catch {

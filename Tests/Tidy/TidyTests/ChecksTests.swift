@@ -47,11 +47,65 @@ import Testing
         #expect(lines(SizeChecks.recipeLength, makefile + "\techo\n", path: "Makefile") == [8])
     }
 
+    private let manifest = SourceFile(
+        path: "Package.swift",
+        text: """
+            func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {}
+            let cLibraries: [Target] = [
+                .target(name: "CSystem", path: "Shared/CLibraries/CSystem"),
+                .target(
+                    name: "CJump",
+                    path: "Tests/CJump"
+                ),
+                system("CCurl", pkgConfig: "libcurl", package: "libcurl4-openssl-dev"),
+                system("CPostgres", package: "libpq-dev"),
+            ]
+            let modules = [
+                shared("JSON"),
+                shared("HTTPClient", ["CCurl"]),
+                shared("EventLoop", ["CSystem"]),
+                shared(
+                    "Postgres",
+                    [
+                        "CPostgres", "CSystem",
+                    ]
+                ),
+                service("parley-gateway", folder: "Gateway", ["JSON", "CSystem"]),
+                tests("Unit", "EventLoopTests", ["EventLoop", "CSystem"]),
+            ]
+            """
+    )
+
     @Test func cImports() {
-        let text = "import Glibc\npackage import CCurl\n// import CCurl\n"
-        #expect(lines(CodeChecks.cImports, text, path: "Shared/HTTPClient/A.swift").isEmpty)
-        #expect(lines(CodeChecks.cImports, text, path: "Shared/HTTPClientToo/A.swift") == [2])
-        #expect(lines(CodeChecks.cImports, "import CSystem", path: "Shared/EventLoop/A.swift").isEmpty)
+        let modules = CModules(manifest: manifest, paths: ["Shared/CLibraries/CCurl/shim.h"])
+        #expect(modules.violations.isEmpty)
+        let text = "import Glibc\npackage import CCurl\n// import CCurl\nimport struct CCurl.x\nimport Curl"
+        #expect(lines(modules.imports, text, path: "Shared/HTTPClient/A.swift").isEmpty)
+        #expect(lines(modules.imports, text, path: "Shared/HTTPClientToo/A.swift") == [2, 4])
+        #expect(lines(modules.imports, "import CPostgres", path: "Shared/Postgres/LibPQ/A.swift").isEmpty)
+        #expect(lines(modules.imports, "import CPostgres", path: "Shared/Postgres/A.swift") == [1])
+        for folder in ["Shared/EventLoop", "Shared/Postgres", "Services/Gateway", "Tests/Unit/EventLoopTests"] {
+            #expect(lines(modules.imports, "import CSystem", path: "\(folder)/A.swift").isEmpty)
+        }
+        #expect(lines(modules.imports, "import CSystem", path: "Shared/JSON/A.swift") == [1])
+        #expect(lines(modules.imports, "import CJump", path: "Shared/EventLoop/A.swift") == [1])
+    }
+
+    @Test func cModules() {
+        let paths = ["Shared/CLibraries/CNew/module.modulemap"]
+        #expect(CModules(manifest: manifest, paths: paths).violations.map(\.path) == ["Shared/CLibraries/CNew"])
+        let declared = SourceFile(
+            path: "Package.swift",
+            text: manifest.text + "\nsystem(\"CNew\", package: \"new-dev\")"
+        )
+        let unused = CModules(manifest: declared, paths: paths)
+        #expect(unused.violations.count == 1)
+        #expect(lines(unused.imports, "import CNew") == [1])
+        let used = SourceFile(path: "Package.swift", text: declared.text + "\nshared(\"A\", [\"CNew\"])")
+        #expect(CModules(manifest: used, paths: paths).violations.isEmpty)
+        #expect(lines(CModules(manifest: used, paths: paths).imports, "import CNew").isEmpty)
+        let twice = SourceFile(path: "Package.swift", text: used.text + "\nshared(\"B\", [\"CNew\"])")
+        #expect(CModules(manifest: twice, paths: paths).violations.count == 1)
     }
 
     @Test func environment() {

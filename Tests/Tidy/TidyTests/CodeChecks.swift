@@ -1,23 +1,5 @@
 /// Rules on what code may say and where.
 enum CodeChecks {
-    /// The one folder that may import each C library.
-    static let cModuleFolders = [
-        "CRdkafka": "Shared/EventBus/RDKafka",
-        "CPostgres": "Shared/Postgres/LibPQ",
-        "CHiredis": "Shared/Redis/Hiredis",
-        "COpenSSL": "Shared/OpenSSL",
-        "CCurl": "Shared/HTTPClient",
-        "CSchemas": "Shared/Domain",
-    ]
-
-    static func cImports(_ file: SourceFile) -> [Violation] {
-        guard file.isSwift else { return [] }
-        return matches(file, ["import C"], /^\s*(?:@\w+ )*(?:\w+ )?import (C[A-Z]\w*)/).compactMap { line, module in
-            guard let folder = cModuleFolders[module], !file.isUnder(folder) else { return nil }
-            return file.violation(line, "\(module) is imported in \(folder) only")
-        }
-    }
-
     static func environment(_ file: SourceFile) -> [Violation] {
         let isAllowed = file.path.hasSuffix("+Environment.swift") || file.isUnder("Shared/Configuration")
         guard file.isSwift, !isAllowed else { return [] }
@@ -122,7 +104,7 @@ enum CodeChecks {
         return false
     }
 
-    private static func matches(
+    static func matches(
         _ file: SourceFile,
         _ words: [String],
         _ pattern: Regex<(Substring, Substring)>

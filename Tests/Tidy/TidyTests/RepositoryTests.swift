@@ -34,8 +34,16 @@ import Testing
         expectNone(repository.files.flatMap(SizeChecks.recipeLength))
     }
 
-    @Test func eachCLibraryHasOneFolder() {
-        expectNone(repository.files.flatMap(CodeChecks.cImports))
+    @Test func eachCLibraryHasOneFolder() throws {
+        let manifest = try #require(repository.files.first { $0.path == "Package.swift" })
+        let modules = CModules(manifest: manifest, paths: repository.paths)
+        expectNone(modules.violations)
+        expectNone(repository.files.flatMap(modules.imports))
+        // Every one of them is known, whatever becomes of the manifest's wording.
+        let libraries = repository.paths.filter { $0.hasPrefix("Shared/CLibraries/") }
+            .compactMap { $0.split(separator: "/").dropFirst(2).first.map(String.init) }
+        #expect(libraries.count > 5)
+        #expect(libraries.allSatisfy { modules.folders[$0]?.isEmpty == false })
     }
 
     @Test func theEnvironmentIsReadInOnePlace() {
