@@ -99,6 +99,13 @@ struct IdempotentRoutes: Sendable {
         )
     }
 
+    /// What names the session of a call that has none in its path: the same body to another session is another request.
+    private static func sessionHeaders(of request: HTTPRequest) -> [[UInt8]] {
+        ["x-session-id", "x-user-id"].compactMap { name in
+            request.header(name).map { Array("\(name):\($0)".utf8) }
+        }
+    }
+
     private func answer(_ routed: RoutedRequest, key: String, _ handler: Router.Handler) async throws -> HTTPResponse {
         var routed = routed
         let http = routed.request
@@ -107,7 +114,7 @@ struct IdempotentRoutes: Sendable {
             key: key,
             tenantID: routed.tenantID,
             credentialID: routed.credentialID,
-            parts: [Array(http.method.utf8), Array(http.target.utf8), body]
+            parts: [Array(http.method.utf8), Array(http.target.utf8), body] + Self.sessionHeaders(of: http)
         )
         routed.body = body
         routed.idempotency = request

@@ -240,6 +240,24 @@ struct MemoryInputTests {
         }
     }
 
+    @Test("An idempotency key holds for the session that a header names, and for no other")
+    func keyOfASessionlessCall() async throws {
+        try await withPlatform { platform in
+            let key = unique("key")
+            var answers: [Int] = []
+            for user in [unique("first"), unique("second")] {
+                let headers: HTTPClientHeaders = ["x-user-id": user, "Idempotency-Key": key]
+                for _ in 1...2 {
+                    let body = Array(#"{"strings":["x"]}"#.utf8)
+                    answers.append(
+                        try await platform.client.request("POST", "/observe", body: body, headers: headers).status
+                    )
+                }
+            }
+            #expect(answers == [200, 200, 422, 422])
+        }
+    }
+
     @Test("What a session observes and does not learn may take so much memory, and what is more is refused whole")
     func shortTermMemoryLimit() async throws {
         var options = PlatformOptions()
