@@ -249,7 +249,7 @@ struct ConsumerTests {
                     seen.append(record)
                 }
             ) {
-                let inOne = try await eventuallyValue("partition 1 is through") {
+                let inOne = try await eventuallyValue("partition 1 is through", timeout: .seconds(30)) {
                     let lag = try await TopicAdmin(configuration: fixture.configuration, logger: .disabled)
                         .lag(group: fixture.group, topics: [fixture.topic])
                     return lag.first { $0.partition == 1 && $0.lag == 0 }?.endOffset
