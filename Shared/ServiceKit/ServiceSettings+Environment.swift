@@ -151,8 +151,8 @@ extension ServiceSettings {
         retention.journal = environment.duration(
             "PARLEY_RETENTION_JOURNAL",
             default: retention.journal,
-            in: .seconds(3600) ... .seconds(366 * 86_400),
-            help: "how long steps of a turn and runs of tools are kept: longer than dead letters, and records in topics"
+            in: .seconds(3600) ... .seconds(400 * 86_400),
+            help: "how long steps of a turn and runs of tools are kept: 7 days longer than dead letters, and more"
         )
         retention.deadLetters = environment.duration(
             "PARLEY_RETENTION_DEAD_LETTERS",
@@ -164,8 +164,8 @@ extension ServiceSettings {
             environment.fail(
                 "PARLEY_RETENTION_JOURNAL",
                 .conflict,
-                "must be longer than PARLEY_RETENTION_DEAD_LETTERS: a dead letter that is sent again after its run was "
-                    + "forgotten would run its tool a second time"
+                "must be longer than PARLEY_RETENTION_DEAD_LETTERS and the 7 days that a topic may keep a record: one "
+                    + "that is sent again after its run was forgotten would run its tool a second time"
             )
         }
         retention.usage = environment.duration(

@@ -4,10 +4,10 @@ package import Postgres
 package struct RetentionConfiguration: Sendable {
     /// How long the journal of a turn and the run of a tool are kept after their end.
     ///
-    /// They are the marks by which an event that comes again is known, so this must outlast every redelivery: longer
-    /// than ``deadLetters``, which an operator may send again, and than topics keep records, which with Kafka is 7 days
-    /// unless set otherwise. Default 31 days.
-    package var journal: Duration = .seconds(31 * 86_400)
+    /// They are the marks by which an event that comes again is known, so this must outlast every redelivery: a topic
+    /// may deliver a record once more as long as it keeps it (``topics``), that delivery may become a dead letter, and
+    /// an operator may send that again as long as it is kept (``deadLetters``). Default 38 days.
+    package var journal: Duration = .seconds(38 * 86_400)
     /// How long a dead letter is kept after it last came.
     ///
     /// Default 30 days.
@@ -28,8 +28,11 @@ package struct RetentionConfiguration: Sendable {
     /// The defaults.
     package init() {}
 
+    /// How long topics are taken to keep records: 7 days, which is Kafka's own default.
+    package static let topics: Duration = .seconds(7 * 86_400)
+
     /// Whether whatever is sent again finds the mark of what was done: otherwise a tool might run a second time.
-    package var outlastsRedelivery: Bool { journal > deadLetters }
+    package var outlastsRedelivery: Bool { journal > deadLetters + Self.topics }
 }
 
 /// Removes rows whose time is over, a bounded number in each transaction.

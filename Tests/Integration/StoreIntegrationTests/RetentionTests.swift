@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import JSON
 import Postgres
 import Store
@@ -21,7 +22,7 @@ import Testing
             INSERT INTO turns (tenant_id, session_id, turn_id, seq, prior_seq, finished_at)
                 SELECT tenant, 's', name, n, 0, CASE WHEN name <> 'open' THEN now() - age END
                 FROM unnest(ARRAY['default', 'acme']) AS tenant,
-                    (VALUES ('old', 1, interval '31 days 1 s'), ('young', 2, interval '30 days 23:59'),
+                    (VALUES ('old', 1, interval '38 days 1 s'), ('young', 2, interval '37 days 23:59'),
                         ('open', 3, interval '60 days')) AS v(name, n, age);
             INSERT INTO turn_steps (tenant_id, session_id, turn_id, step, kind, name, status, attempt, started_at)
                 SELECT tenant_id, session_id, turn_id, step, 'model', 'm', 'done', 1, now() - interval '60 days'
@@ -81,6 +82,44 @@ import Testing
             #expect(afterAll == before.filter { !$0.contains("|old|") })
             // Turns themselves stay: they are the mark that a message was processed.
             #expect(try await stores.endpoint.sql("SELECT count(*) FROM turns") == "6")
+        }
+    }
+
+    /// The statements that the guide gives to operators.
+    private static func guide() throws -> String {
+        let text = try String(contentsOfFile: PackageRoot.path + "/docs/RETENTION.md", encoding: .utf8)
+        let parts = text.components(separatedBy: "```")
+        return String(try #require(parts.first { $0.hasPrefix("sql\n") }).dropFirst(4))
+    }
+
+    @Test("What the guide says removes one tenant's old conversations and nothing else, as the role of the services")
+    func oldConversations() async throws {
+        try await withStores { stores in
+            try await stores.endpoint.sql(
+                """
+                INSERT INTO tenants (tenant_id, name) VALUES ('acme', 'acme');
+                INSERT INTO sessions (tenant_id, session_id, open_turns, updated_at)
+                    SELECT tenant, name, open, now() - age
+                    FROM unnest(ARRAY['default', 'acme']) AS tenant, (VALUES ('old', 0, interval '1 year 1 s'),
+                        ('open', 1, interval '2 years'), ('young', 0, interval '1 year' - interval '1 minute'))
+                        AS v(name, open, age);
+                INSERT INTO session_events (tenant_id, session_id, seq, turn_seq, event_id, role, type, message)
+                    SELECT tenant_id, session_id, 1, 1, session_id, 'user', 'message', 'm' FROM sessions;
+                INSERT INTO turns (tenant_id, session_id, turn_id, seq, prior_seq)
+                    SELECT tenant_id, session_id, session_id, 1, 0 FROM sessions;
+                INSERT INTO turn_steps (tenant_id, session_id, turn_id, step, kind, name, status, attempt)
+                    SELECT tenant_id, session_id, session_id, 1, 'model', 'm', 'done', 1 FROM sessions;
+                """
+            )
+            let left =
+                ["sessions", "session_events", "turns", "turn_steps"].map {
+                    "SELECT '\($0)', tenant_id, session_id FROM \($0)"
+                }.joined(separator: " UNION ALL ") + " ORDER BY 1, 2, 3"
+            let before = try await stores.endpoint.sql(left).split(separator: "\n")
+            #expect(before.count == 24)
+            try await stores.endpoint.user("parley_service").sql(try Self.guide())
+            let after = try await stores.endpoint.sql(left).split(separator: "\n")
+            #expect(after == before.filter { !$0.hasSuffix("|acme|old") })
         }
     }
 

@@ -52,14 +52,15 @@ struct ServiceSettingsTests {
         return settings
     }
 
-    @Test func runsOfToolsAreKeptLongerThanDeadLetters() throws {
+    @Test func runsOfToolsAreKeptLongerThanDeadLettersAndRecordsTogether() throws {
         let settings = try Self.retention(journal: nil, deadLetters: nil)
-        #expect(settings.retention.journal == .seconds(31 * 86_400))
+        #expect(settings.retention.journal == .seconds(38 * 86_400))
         #expect(settings.retention.deadLetters == .seconds(30 * 86_400))
-        for (journal, deadLetters) in [("3601s", "1h"), ("366d", "365d"), (nil, "2678399s"), ("2592001s", nil)] {
+        // The default of the one is 38 days, of the other 30, and topics keep records for 7.
+        for (journal, deadLetters) in [("608401s", "1h"), ("373d", "365d"), (nil, "2678399s"), ("3196801s", nil)] {
             _ = try Self.retention(journal: journal, deadLetters: deadLetters)
         }
-        for (journal, deadLetters) in [("1h", "1h"), ("14d", nil), (nil, "31d"), ("30d", nil), ("7d", "8d")] {
+        for (journal, deadLetters) in [("608400s", "1h"), ("14d", nil), (nil, "31d"), ("37d", nil), ("7d", "8d")] {
             let error = #expect(throws: ConfigurationError.self) {
                 try Self.retention(journal: journal, deadLetters: deadLetters)
             }
