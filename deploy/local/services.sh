@@ -62,13 +62,12 @@ inherited_settings() {
     while IFS= read -r name; do printf '%s=%s\n' "$name" "${!name}"; done
 }
 
-# service_print NAME: changes with its settings, with its executable, and with the files that it reads when it starts:
-# policies and tools.
+# service_print NAME: changes with its settings, with its executable, and with the tools file, which is read at the start.
+# Policies are not in it: services see an edited one by themselves.
 service_print() {
-  local policies='' tools=''
+  local tools=''
   [ ! -f "${PARLEY_TOOLS_FILE:-}" ] || tools=$(stat -L -c '%s %Y' "$PARLEY_TOOLS_FILE")
-  case $1 in worker.* | executor.*) policies=$(find "${PARLEY_POLICY_DIR:-deploy/policies}" -type f -printf '%p %s %T@\n') ;; esac
-  fingerprint "$(service_settings "$1")" "$(inherited_settings "$1")" "$policies" "$tools" \
+  fingerprint "$(service_settings "$1")" "$(inherited_settings "$1")" "$tools" \
     "$(stat -L -c '%s %Y' "$BIN/parley-${1%.*}")"
 }
 

@@ -164,16 +164,22 @@ operator_secrets_stay_out_of_services() {
   done
 }
 
-sees_an_edited_tools_file() {
-  local executor
+# Services see an edited policy by themselves, an edited tools file only when they start.
+restarts_for_edited_tools_not_policies() {
+  local before
   say '[]' >"$PARLEY_RUN/tools.json"
-  PARLEY_TOOLS_FILE=$PARLEY_RUN/tools.json up
-  executor=$(pid_of executor.1)
-  PARLEY_TOOLS_FILE=$PARLEY_RUN/tools.json up
-  expect "$(pid_of executor.1)" "$executor"
-  say '[ ]' >"$PARLEY_RUN/tools.json"
-  PARLEY_TOOLS_FILE=$PARLEY_RUN/tools.json up
-  [ "$(pid_of executor.1)" != "$executor" ]
+  cp -r deploy/policies "$PARLEY_RUN/policies"
+  export PARLEY_TOOLS_FILE=$PARLEY_RUN/tools.json PARLEY_POLICY_DIR=$PARLEY_RUN/policies
+  up
+  before=$(cat "$PARLEY_RUN/pids")
+  say '# edited' >>"$PARLEY_POLICY_DIR/authz.rego"
+  rm "$PARLEY_POLICY_DIR/authz_test.rego"
+  up
+  expect "$(cat "$PARLEY_RUN/pids")" "$before"
+  say '[ ]' >"$PARLEY_TOOLS_FILE"
+  up
+  expect "$(grep -c . <(comm -13 <(sort <<<"$before") <(sort "$PARLEY_RUN/pids")))" 3
+  unset PARLEY_TOOLS_FILE PARLEY_POLICY_DIR
   up
 }
 
@@ -325,7 +331,7 @@ check "data survives make down and make up" data_survives
 check "WORKERS adds and removes workers" scales
 check "a changed setting restarts the services only" restarts_what_changed
 check "services do not get the operator's secrets, nor the models' but for the worker" operator_secrets_stay_out_of_services
-check "an edited tools file restarts the services" sees_an_edited_tools_file
+check "an edited tools file restarts the services, an edited policy does not" restarts_for_edited_tools_not_policies
 check "lost passwords are made anew, data kept" new_passwords
 check "a pid that is another's now is not signalled" spares_strangers
 check "make down leaves nothing, twice" down_leaves_nothing
