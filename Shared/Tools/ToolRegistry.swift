@@ -127,6 +127,13 @@ package struct ToolRegistry: Sendable {
     ) async throws(ToolError) -> JSONValue {
         try validate(arguments, for: name)
         let entry = try entry(name)
+        guard entry.definition.approval != .always else {
+            // Nobody can be asked yet. Where policies ask for an approval they deny, for the same reason.
+            throw ToolError(
+                .denied,
+                "approval_required: a person must agree to each run of \(name), and none can be asked"
+            )
+        }
         let result: JSONValue
         do {
             result = try await entry.tool.run(arguments, context: context)

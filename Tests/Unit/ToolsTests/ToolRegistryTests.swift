@@ -10,6 +10,7 @@ struct StubTool: Tool {
     var timeout: Duration = .seconds(1)
     var resultBytesMax = 100
     var summary = "For tests."
+    var approval = ToolDefinition.Approval.policy
     var body: @Sendable (JSONValue) async throws -> JSONValue = { $0 }
 
     var definition: ToolDefinition {
@@ -19,7 +20,7 @@ struct StubTool: Tool {
             parameters: parameters,
             idempotent: false,
             timeout: timeout,
-            approval: .policy,
+            approval: approval,
             resultBytesMax: resultBytesMax
         )
     }
@@ -165,6 +166,22 @@ struct ToolRegistryTests {
             try await cancelled.run("stub", [:], context: .forTests)
         }
         #expect(error?.code == .timedOut && error?.isRetriable == true)
+    }
+
+    @Test func whatAlwaysNeedsAnApprovalIsNotRunWhereNobodyCanGiveOne() async throws {
+        let body: @Sendable (JSONValue) async throws -> JSONValue = { _ in
+            Issue.record("the tool was run")
+            return [:]
+        }
+        let registry = try ToolRegistry([StubTool(approval: .always, body: body)])
+        let error = await #expect(throws: ToolError.self) {
+            try await registry.run("stub", [:], context: .forTests)
+        }
+        #expect(error?.code == .denied && error?.reason.hasPrefix("approval_required: ") == true)
+        for approval in [ToolDefinition.Approval.never, .policy] {
+            let other = try ToolRegistry([StubTool(approval: approval)])
+            #expect(try await other.run("stub", ["x": 1], context: .forTests) == ["x": 1])
+        }
     }
 
     @Test func definitionsAsJSON() throws {
