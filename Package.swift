@@ -58,27 +58,28 @@ let cLibraries: [Target] = [
 ]
 
 let sharedModules: [Target] = [
-    shared("JSON"),
-    shared("JSONSchema", ["JSON"]),
-    shared("Configuration"),
+    shared("Errors"),
+    shared("JSON", ["Errors"]),
+    shared("JSONSchema", ["Errors", "JSON"]),
+    shared("Configuration", ["Errors"]),
     shared("Caching"),
-    shared("Observability", ["JSON"]),
-    shared("Resilience", ["Observability"]),
+    shared("Observability", ["Errors", "JSON"]),
+    shared("Resilience", ["Errors", "Observability"]),
     shared("Lifecycle", ["Observability", "Resilience"]),
-    shared("EventLoop", ["CSystem"]),
-    shared("OpenSSL", ["COpenSSL"]),
-    shared("HTTPServer", ["EventLoop", "CSystem", "OpenSSL", "Observability"]),
-    shared("HTTPClient", ["CCurl"]),
-    shared("EventBus", ["CRdkafka", "CSystem", "Observability", "Lifecycle", "Resilience"]),
-    shared("Postgres", ["CPostgres", "EventLoop", "Observability", "Resilience"]),
-    shared("Redis", ["CHiredis", "EventLoop", "Observability", "Resilience"]),
-    shared("Domain", ["CSchemas", "JSON", "JSONSchema", "Observability"]),
-    shared("Store", ["Postgres", "Domain", "JSON", "Observability"]),
-    shared("Budget", ["Caching", "Redis", "Postgres", "Observability"]),
-    shared("Policy", ["CSystem", "Caching", "JSON", "HTTPClient", "Observability", "Resilience"]),
-    shared("Models", ["HTTPClient", "JSON", "Observability", "Resilience"]),
-    shared("Tools", ["HTTPClient", "JSON", "JSONSchema", "Observability", "Resilience"]),
-    shared("Memory", ["JSON", "OpenSSL"]),
+    shared("EventLoop", ["Errors", "CSystem"]),
+    shared("OpenSSL", ["Errors", "COpenSSL"]),
+    shared("HTTPServer", ["Errors", "EventLoop", "CSystem", "OpenSSL", "Observability"]),
+    shared("HTTPClient", ["Errors", "CCurl"]),
+    shared("EventBus", ["Errors", "CRdkafka", "CSystem", "Observability", "Lifecycle", "Resilience"]),
+    shared("Postgres", ["Errors", "CPostgres", "EventLoop", "Observability", "Resilience"]),
+    shared("Redis", ["Errors", "CHiredis", "EventLoop", "Observability", "Resilience"]),
+    shared("Domain", ["Errors", "CSchemas", "JSON", "JSONSchema", "Observability"]),
+    shared("Store", ["Errors", "Postgres", "Domain", "JSON", "Observability"]),
+    shared("Budget", ["Errors", "Caching", "Redis", "Postgres", "Observability"]),
+    shared("Policy", ["Errors", "CSystem", "Caching", "JSON", "HTTPClient", "Observability", "Resilience"]),
+    shared("Models", ["Errors", "HTTPClient", "JSON", "Observability", "Resilience"]),
+    shared("Tools", ["Errors", "HTTPClient", "JSON", "JSONSchema", "Observability", "Resilience"]),
+    shared("Memory", ["Errors", "JSON", "OpenSSL"]),
     shared("MemoryStore", ["Caching", "Memory", "Store", "Postgres", "Domain", "EventLoop", "JSON", "Observability"]),
     shared(
         "ServiceKit",
@@ -87,7 +88,7 @@ let sharedModules: [Target] = [
             "JSON", "Lifecycle", "Observability", "Policy", "Postgres", "Redis", "Resilience", "Store", "Tools",
         ]
     ),
-    shared("TestKit", ["HTTPServer", "HTTPClient", "JSON"]),
+    shared("TestKit", ["Errors", "HTTPServer", "HTTPClient", "JSON"]),
 ]
 
 let services: [Target] = [
@@ -107,7 +108,7 @@ let services: [Target] = [
             "JSON", "JSONSchema", "Configuration", "Observability", "Lifecycle", "EventLoop", "HTTPServer",
             "HTTPClient",
             "EventBus", "Postgres", "Redis", "Resilience", "Domain", "ServiceKit", "Store", "Budget", "Policy",
-            "Models", "Tools", "Memory", "MemoryStore", "Caching",
+            "Models", "Tools", "Memory", "MemoryStore", "Caching", "Errors",
         ]
     ),
     service(
@@ -157,9 +158,9 @@ let testTargets: [Target] = [
     tests("Unit", "JSONSchemaTests", ["JSONSchema", "JSON", "TestKit"]),
     tests("Unit", "CachingTests", ["Caching", "TestKit"]),
     tests("Unit", "ConfigurationTests", ["Configuration"]),
-    tests("Unit", "ObservabilityTests", ["Observability", "JSON"]),
+    tests("Unit", "ObservabilityTests", ["Errors", "Observability", "JSON"]),
     tests("Unit", "LifecycleTests", ["Lifecycle", "Observability", "Resilience"]),
-    tests("Unit", "ResilienceTests", ["Resilience", "Observability"]),
+    tests("Unit", "ResilienceTests", ["Errors", "Resilience", "Observability"]),
     tests("Unit", "EventLoopTests", ["EventLoop", "CSystem"]),
     tests("Unit", "HTTPServerTests", ["HTTPServer", "EventLoop", "TestKit"]),
     tests("Unit", "HTTPClientTests", ["HTTPClient"]),
@@ -179,13 +180,17 @@ let testTargets: [Target] = [
         "GatewayTests",
         ["parley-gateway", "Store", "Domain", "HTTPServer", "JSON", "Postgres", "TestKit", "Configuration"]
     ),
-    tests("Unit", "WorkerTests", ["parley-worker", "Budget", "Domain", "JSON", "Memory", "Models", "Policy", "Store"]),
+    tests(
+        "Unit",
+        "WorkerTests",
+        ["parley-worker", "Budget", "Domain", "EventBus", "JSON", "Memory", "Models", "Policy", "ServiceKit", "Store"]
+    ),
     tests(
         "Unit",
         "ServiceKitTests",
         [
-            "ServiceKit", "Configuration", "EventBus", "JSON", "Lifecycle", "Observability", "Postgres", "Resilience",
-            "Store",
+            "ServiceKit", "Configuration", "Errors", "EventBus", "JSON", "Lifecycle", "Observability", "Postgres",
+            "Resilience", "Store",
         ]
     ),
     tests(

@@ -1,5 +1,7 @@
+import Errors
+
 /// Why a budget could not be consulted.
-package struct BudgetError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct BudgetError: DescribedError, Sendable, Equatable {
     /// The kind of failure.
     package enum Code: Sendable, Hashable {
         /// A negative number of tokens, or an id with a comma or a brace.

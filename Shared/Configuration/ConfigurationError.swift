@@ -1,5 +1,7 @@
+import Errors
+
 /// All that is wrong with a configuration, at once.
-package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct ConfigurationError: DescribedError, Sendable, Equatable {
     /// What is wrong with a key.
     package enum Code: String, Sendable {
         /// It has no default and is not set.

@@ -1,3 +1,4 @@
+import Errors
 package import JSON
 import JSONSchema
 
@@ -42,11 +43,15 @@ package enum EventSchema: String, Sendable, CaseIterable {
     }
 
     /// Parses `bytes` as JSON and checks it against the schema.
+    /// - Parameters:
+    ///   - bytes: The document.
+    ///   - limits: What it may ask of its readers.
+    /// - Returns: The document.
     /// - Throws: ``EventError`` of code `malformed` or `invalid`.
-    package func parse(_ bytes: [UInt8]) throws(EventError) -> JSONValue {
+    package func parse(_ bytes: [UInt8], limits: JSONLimits = .standard) throws(EventError) -> JSONValue {
         let value: JSONValue
         do {
-            value = try JSONValue.parse(bytes)
+            value = try JSONValue.parse(bytes, limits: limits)
         } catch {
             throw EventError(code: .malformed, schema: self, reason: error.description)
         }
@@ -56,7 +61,7 @@ package enum EventSchema: String, Sendable, CaseIterable {
 }
 
 /// Why a document is not an event.
-package struct EventError: Error, Sendable, CustomStringConvertible {
+package struct EventError: DescribedError, Sendable {
     /// The kinds of failure.
     package enum Code: String, Sendable {
         /// Not JSON at all, or JSON beyond the limits.

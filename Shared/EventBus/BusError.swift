@@ -1,9 +1,10 @@
+import Errors
 package import Resilience
 
 /// What went wrong on the bus.
 ///
 /// Messages name topics, limits and settings; never keys, bodies or credentials.
-package struct BusError: DependencyError, Sendable, Equatable, CustomStringConvertible {
+package struct BusError: DependencyError, DescribedError, Sendable, Equatable {
     /// The kinds of failure.
     package enum Code: String, Sendable, CaseIterable {
         /// The librdkafka that was loaded is too old.

@@ -1,7 +1,8 @@
+import Errors
 import Glibc
 
 /// What the kernel refused to an event loop.
-package struct EventLoopError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct EventLoopError: DescribedError, Sendable, Hashable {
     /// What could not be done.
     package enum Code: String, Sendable, Hashable {
         /// No epoll or eventfd descriptor is to be had.

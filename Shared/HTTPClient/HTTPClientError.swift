@@ -1,8 +1,10 @@
+import Errors
+
 /// Why a request could not be done.
 ///
 /// Neither `message` nor `description` ever holds a path, a query, a header value or a body: those may be secrets or
 /// the words of a user. The origin (`https://host:port`) is configuration and may be named.
-package struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct HTTPClientError: DescribedError, Sendable, Hashable {
     /// What kind of failure it was.
     package enum Code: String, Sendable, Hashable, CaseIterable {
         /// No connection within the connect timeout, or it was refused, or the name did not resolve. Nothing was sent.

@@ -1,5 +1,7 @@
+import Errors
+
 /// Why a server could not start.
-package struct HTTPServerError: Error, Sendable, CustomStringConvertible {
+package struct HTTPServerError: DescribedError, Sendable {
     /// What could not be done.
     package enum Code: String, Sendable {
         /// The configuration contradicts itself.
@@ -24,7 +26,7 @@ package struct HTTPServerError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Why a body could not be read, or an answer not be sent.
-package enum HTTPConnectionError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum HTTPConnectionError: DescribedError, Sendable, Equatable {
     /// The peer has gone, or the connection was ended.
     case closed
     /// The body is larger than the caller takes.

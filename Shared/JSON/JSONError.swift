@@ -1,7 +1,9 @@
+import Errors
+
 /// Why a JSON document was refused: a code, the byte at which it was noticed, and for decoding the member meant.
 ///
 /// It never carries text of the document, so that it can be logged and sent to a client as it is.
-package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct JSONError: DescribedError, Sendable, Equatable {
     /// What is wrong, one code for each reason a caller may want to tell apart.
     package enum Code: String, Sendable, CaseIterable {
         /// The document ends inside a value.

@@ -1,7 +1,9 @@
+import Errors
+
 /// Why a schema cannot be compiled, or why a value is not valid under one.
 ///
 /// Texts name places in the schema and paths in the instance, never values of the instance.
-package struct JSONSchemaError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct JSONSchemaError: DescribedError, Sendable, Equatable {
     /// What went wrong.
     package enum Code: String, Sendable, CaseIterable {
         /// A keyword of the schema has a value that the specification does not allow.

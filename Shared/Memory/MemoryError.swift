@@ -1,5 +1,7 @@
+import Errors
+
 /// Why the memory refused something.
-package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct MemoryError: DescribedError, Sendable, Equatable {
     /// The kind of failure.
     package enum Code: Sendable, Hashable {
         /// An observation outside its limits; an HTTP API answers 422.

@@ -1,8 +1,10 @@
+import Errors
+
 /// Why a model call failed.
 ///
 /// `description` and `debugDescription` are safe to log: what a provider said is kept apart in `providerDetail`,
 /// because providers quote prompts and parts of keys in their errors.
-package struct ModelError: Error, Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
+package struct ModelError: DescribedError, Sendable, Equatable, CustomDebugStringConvertible,
     CustomReflectable
 {
     /// What kind of failure it was.

@@ -1,3 +1,5 @@
+import Errors
+
 /// The name of a metadata field in a log line.
 ///
 /// Keys are constants, so that a reader of logs can list them and no data becomes a field name. Modules add their own
@@ -15,7 +17,7 @@ package struct LogKey: Hashable, Sendable {
         precondition(!Self.reservedNames.contains(self.name), "this log key is one of the logger's own fields")
     }
 
-    /// A description of an error (descriptions never carry user text or secrets).
+    /// What may be written of an error; see ``LogValue/error(_:)``.
     package static let error = LogKey("error")
     /// A stable, machine-readable code of an error.
     package static let code = LogKey("code")
@@ -79,9 +81,10 @@ package enum LogValue: Sendable, Equatable {
         .int(Int64(clamping: value))
     }
 
-    /// An error by its description, which by our rule never carries user text or secrets.
+    /// An error of this project by its description, which never carries user text or secrets; any other by the name of
+    /// its type, because nobody knows what it holds.
     package static func error(_ error: any Error) -> LogValue {
-        .string(String(describing: error))
+        .string(error.loggable)
     }
 
     /// A duration in milliseconds.

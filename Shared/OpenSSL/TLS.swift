@@ -1,7 +1,8 @@
 import COpenSSL
+import Errors
 
 /// What OpenSSL refused.
-package struct TLSError: Error, Sendable, CustomStringConvertible {
+package struct TLSError: DescribedError, Sendable {
     /// What was to be done, and why it failed.
     package let description: String
 

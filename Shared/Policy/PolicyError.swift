@@ -1,7 +1,8 @@
+import Errors
 package import Resilience
 
 /// Why the policy engine could not be made, reloaded or asked.
-package struct PolicyError: DependencyError, Sendable, Equatable, CustomStringConvertible {
+package struct PolicyError: DependencyError, DescribedError, Sendable, Equatable {
     /// What went wrong.
     package enum Code: String, Sendable, CaseIterable {
         /// The engine's library is not there or is not the one expected.

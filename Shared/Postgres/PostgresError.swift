@@ -1,3 +1,4 @@
+import Errors
 package import Resilience
 
 /// What went wrong with a database call.
@@ -119,7 +120,7 @@ package struct PostgresError: DependencyError, Sendable, Equatable {
     }
 }
 
-extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
+extension PostgresError: DescribedError, CustomDebugStringConvertible {
     /// Code, SQLSTATE and advice, without data.
     package var description: String {
         var text = "postgres error \(codeName): \(message)"

@@ -1,9 +1,10 @@
+import Errors
 package import Resilience
 
 /// What went wrong with a call to Redis.
 ///
 /// `description` holds no keys, values or passwords.
-package struct RedisError: DependencyError, Sendable, Equatable, CustomStringConvertible {
+package struct RedisError: DependencyError, DescribedError, Sendable, Equatable {
     /// The kind of failure.
     package enum Code: Sendable, Hashable {
         /// Redis is not there at the moment; nothing was sent. An ordinary state: go on without it.

@@ -1,3 +1,4 @@
+import Errors
 package import Observability
 import Synchronization
 
@@ -129,7 +130,7 @@ package final class CircuitBreaker: Sendable {
         error: (any Error)? = nil
     ) {
         // The text is only made for what counts: descriptions of errors cost more than a call of Redis.
-        let text = outcome == .failure ? error.map { String(describing: $0) } : nil
+        let text = outcome == .failure ? error.map(\.loggable) : nil
         change(error: text) { machine, now in machine.end(permit, outcome, now: now) }
     }
 
@@ -141,7 +142,7 @@ package final class CircuitBreaker: Sendable {
 
     /// Notes that the dependency failed, seen outside of a call: the client could not connect.
     package func fail(_ error: any Error) {
-        change(error: String(describing: error)) { machine, now in machine.fail(now: now) }
+        change(error: error.loggable) { machine, now in machine.fail(now: now) }
     }
 
     /// Notes that the dependency is there again, seen outside of a call: the client has connected.

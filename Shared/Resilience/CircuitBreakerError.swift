@@ -1,5 +1,7 @@
+import Errors
+
 /// A call was not made, because the calls before it failed.
-package struct CircuitBreakerError: DependencyError, Sendable, Equatable, CustomStringConvertible {
+package struct CircuitBreakerError: DependencyError, DescribedError, Sendable, Equatable {
     /// What kind of failure it is.
     package enum Code: String, Sendable, CaseIterable {
         /// The breaker is open, or half open while another call probes.

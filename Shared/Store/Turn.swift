@@ -1,4 +1,5 @@
 package import Domain
+import Errors
 package import JSON
 import Postgres
 
@@ -186,7 +187,7 @@ package struct TurnStep: Sendable {
 }
 
 /// What the durable core could not do.
-package struct StoreError: Error, Sendable, CustomStringConvertible {
+package struct StoreError: DescribedError, Sendable {
     /// The kinds of failure.
     package enum Code: String, Sendable {
         /// The lease is gone: somebody else has the turn, or it is over.

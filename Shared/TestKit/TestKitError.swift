@@ -1,5 +1,7 @@
+import Errors
+
 /// Why the harness could not do what a test asked of it.
-package struct TestKitError: Error, CustomStringConvertible {
+package struct TestKitError: DescribedError {
     /// What kind of failure it is.
     package enum Code: Sendable {
         /// A server or a tool that the tests need is not on this machine.

@@ -1,7 +1,8 @@
+import Errors
 package import JSONSchema
 
 /// Why a tool cannot be registered, or gave no result.
-package struct ToolError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct ToolError: DescribedError, Sendable, Equatable {
     /// What went wrong.
     package enum Code: String, Sendable, CaseIterable {
         /// No tool has the name.

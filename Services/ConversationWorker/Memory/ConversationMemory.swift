@@ -1,3 +1,4 @@
+import Errors
 import JSON
 import Memory
 import MemoryStore
@@ -128,6 +129,6 @@ struct ConversationMemory: Sendable {
 }
 
 /// The memory of a conversation ends again and again while it begins.
-private struct MemoryGone: Error, CustomStringConvertible {
+private struct MemoryGone: DescribedError {
     let description = "the memory of the conversation ended while it was used"
 }

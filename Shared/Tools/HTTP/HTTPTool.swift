@@ -1,3 +1,4 @@
+import Errors
 package import HTTPClient
 package import JSON
 package import Resilience
@@ -53,7 +54,7 @@ package struct HTTPTool: Tool {
     }
 
     /// Why one call has no result, and whether another one may have one.
-    private struct Failure: DependencyError, CustomStringConvertible {
+    private struct Failure: DependencyError, DescribedError {
         let error: ToolError
         var outcome = CircuitBreakerStateMachine.Outcome.failure
         var verdict = Retrier.Verdict.giveUp

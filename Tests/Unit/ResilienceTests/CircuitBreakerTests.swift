@@ -70,6 +70,20 @@ struct CircuitBreakerTests {
         #expect(breaker.status.since.iso8601 == "2001-09-09T01:46:40.000000Z")
     }
 
+    @Test func whatAnUnknownErrorHoldsIsNotKept() async {
+        struct Unknown: Error {
+            let text = "hunter2"
+        }
+        let breaker = registry().breaker("model")
+        for _ in 0..<10 {
+            _ = try? await breaker.run { throw Unknown() }
+        }
+        #expect(breaker.status.lastError == "Unknown")
+        let other = registry().breaker("postgres")
+        other.fail(Unknown())
+        #expect(other.status.lastError == "Unknown")
+    }
+
     @Test func eachDependencyHasItsOwnBreaker() async {
         let registry = registry()
         await fail(registry.breaker("model:a"))

@@ -1,3 +1,4 @@
+import Errors
 import Observability
 import Resilience
 import Synchronization
@@ -46,7 +47,7 @@ final class LinesSink: LogSink {
 }
 
 /// A dependency's error that says what a test wants it to say.
-struct TestFailure: DependencyError, CustomStringConvertible {
+struct TestFailure: DependencyError, DescribedError {
     let description: String
     let outcome: CircuitBreakerStateMachine.Outcome
     let verdict: Retrier.Verdict

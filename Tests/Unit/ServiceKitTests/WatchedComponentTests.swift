@@ -1,3 +1,4 @@
+import Errors
 import Lifecycle
 import Resilience
 import Synchronization
@@ -7,7 +8,7 @@ import Testing
 
 /// How a component is that has breakers: what `/health` says of the model, the tools and the policy engine.
 @Suite struct WatchedComponentTests {
-    private struct Failure: Error, CustomStringConvertible {
+    private struct Failure: DescribedError {
         let description: String
     }
 
