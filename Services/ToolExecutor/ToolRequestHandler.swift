@@ -38,25 +38,31 @@ struct ToolRequestHandler: Sendable {
         let elapsed = started.duration(to: .now)
         result.executionTime = elapsed.seconds
         result.tenantID = incoming.tenantID
+        let answer = result.checked()
+        if answer.result.status != result.status {
+            logger.warning(
+                "what a tool answered cannot be passed on: an error takes its place",
+                [.toolName: .string(request.toolName), .eventID: .string(request.eventID)]
+            )
+        }
         let event = OutboxEvent(
             tenantID: incoming.tenantID,
             topic: .toolResults,
             eventID: request.eventID,
             sessionID: request.sessionID,
-            payload: result.serialized(),
+            payload: answer.payload,
             traceparent: incoming.traceparent
         )
-        let (runs, tenantID, ended) = (runs, incoming.tenantID, result)
+        let (runs, tenantID, ended) = (runs, incoming.tenantID, answer.result)
         // unstructured: a run that a stop cut off is recorded although its task is cancelled; the store ends after this
         // part, and what it then cannot do it refuses.
         let end = Task { try await runs.finish(request, tenantID: tenantID, result: ended, event: event) }
         let counts = try await end.value
-        metrics.ran(tool: request.toolName, status: result.status, after: elapsed)
+        // A name that is no tool's is somebody's text.
+        let tool = registry.definition(request.toolName) == nil ? "unknown" : request.toolName
+        metrics.ran(tool: tool, status: ended.status, after: elapsed)
         if counts { publisher.enqueue([event]) }
     }
-
-    /// The longest reason that is given, in characters.
-    private static let reasonCharactersMax = 4000
 
     /// Runs the tool, or says why not.
     ///
@@ -144,8 +150,7 @@ struct ToolRequestHandler: Sendable {
     }
 
     private func failure(_ request: ToolRequest, _ status: ToolStatus, _ reason: String) -> ToolResult {
-        // The schema of results bounds the reason; one that names every wrong argument can be long.
-        ToolResult(to: request, status: status, payload: [:], error: String(reason.prefix(Self.reasonCharactersMax)))
+        ToolResult(to: request, status: status, payload: [:], error: reason)
     }
 }
 

@@ -1,3 +1,5 @@
+import Domain
+
 /// How far the numbering of a turn's stream has come.
 struct DeltaCounters: Equatable {
     /// Where the turn's next event stands in the stream.
@@ -61,11 +63,24 @@ struct DeltaStateMachine {
     }
 
     private mutating func take(_ now: ContinuousClock.Instant) -> Batch {
-        let batch = Batch(number: counters.deltaNext, streamIndex: counters.streamNext, text: text)
+        let piece = takeText()
+        let batch = Batch(number: counters.deltaNext, streamIndex: counters.streamNext, text: piece)
         counters.deltaNext += 1
         counters.streamNext += 1
-        text = ""
         lastSent = now
         return batch
+    }
+
+    /// As much as a delta may hold; the rest waits for the next one.
+    private mutating func takeText() -> String {
+        var piece = ""
+        swap(&piece, &text)
+        let scalars = piece.unicodeScalars
+        // There are at least as many bytes as scalars, and bytes need not be counted.
+        if piece.utf8.count <= EventLimits.textScalarsMax || scalars.count <= EventLimits.textScalarsMax {
+            return piece
+        }
+        text = String(scalars.dropFirst(EventLimits.textScalarsMax))
+        return String(scalars.prefix(EventLimits.textScalarsMax))
     }
 }

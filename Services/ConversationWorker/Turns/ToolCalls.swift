@@ -20,16 +20,11 @@ extension TurnRunner {
         for call in response.toolCalls {
             let request = request(for: call, of: state.turn)
             let payload = request.serialized()
-            let json = try JSONValue.parse(payload)
             // What the executor's gate would refuse is refused here, where the model can be told.
             guard case .valid = call.arguments, Identifier.isValid(call.name), payload.count <= EventLimits.bytesMax,
-                (try? EventSchema.toolRequest.validate(json)) != nil
+                let json = try? EventSchema.toolRequest.parse(payload, limits: EventLimits.toolEvents)
             else {
-                let reason =
-                    "The call is not valid: the name must be a tool's and the arguments a JSON object of "
-                    + "ordinary size."
-                let refusal = ToolResult(to: request, status: .error, payload: [:], error: reason)
-                state.appendRefused(request, request: json, result: refusal)
+                Self.refuse(request, in: &state)
                 continue
             }
             let position = state.append(request, request: json)
@@ -62,6 +57,19 @@ extension TurnRunner {
             producer.publishBuffered(notice)
         }
         return true
+    }
+
+    /// Notes a call that cannot be sent, and tells the model; what is wrong with it stands in the model's answer only.
+    static func refuse(_ request: ToolRequest, in state: inout TurnState) {
+        var request = request
+        request.arguments = [:]
+        request.toolName = request.toolName.storable(scalarsMax: Identifier.charactersMax)
+        let reason =
+            "The call is not valid: the name must be a tool's and the arguments a JSON object of ordinary size "
+            + "and depth."
+        let refusal = ToolResult(to: request, status: .error, payload: [:], error: reason)
+        let json = (try? JSONValue.parse(request.serialized())) ?? [:]
+        state.appendRefused(request, request: json, result: refusal)
     }
 
     private func request(for call: ModelToolCall, of turn: ClaimedTurn) -> ToolRequest {

@@ -1,5 +1,4 @@
 import Domain
-import JSON
 import Lifecycle
 import Observability
 import ServiceKit
@@ -83,15 +82,21 @@ final class ToolDeadlines: Service {
             return
         case .giveUp(var result):
             result.tenantID = call.key.tenantID
+            let checked = result.checked()
             let event = OutboxEvent(
                 tenantID: call.key.tenantID,
                 topic: .toolResults,
                 eventID: result.eventID,
                 sessionID: call.key.sessionID,
-                payload: result.serialized(),
+                payload: checked.payload,
                 traceparent: call.traceparent
             )
-            let counts = try await runs.finish(call.request, tenantID: call.key.tenantID, result: result, event: event)
+            let counts = try await runs.finish(
+                call.request,
+                tenantID: call.key.tenantID,
+                result: checked.result,
+                event: event
+            )
             guard counts else { return }
             logger.warning(
                 "a call of a tool is given up: nobody answered in time",
@@ -100,18 +105,17 @@ final class ToolDeadlines: Service {
                     .toolName: .string(result.toolName), .status: .string(result.status.rawValue),
                 ]
             )
-            try await tell(result, of: call)
+            try await tell(checked, of: call)
         case .tell(let result):
             logger.info(
                 "a tool's result that was lost is told again",
                 [.turnID: .string(call.key.turnID), .eventID: .string(result.eventID)]
             )
-            try await tell(result, of: call)
+            try await tell(result.checked(), of: call)
         }
     }
 
-    private func tell(_ result: ToolResult, of call: OverdueTool) async throws {
-        let json = try JSONValue.parse(result.serialized())
-        try await answers.take(result, json, key: call.key, traceparent: call.traceparent)
+    private func tell(_ answer: CheckedToolResult, of call: OverdueTool) async throws {
+        try await answers.take(answer.result, answer.json, key: call.key, traceparent: call.traceparent)
     }
 }

@@ -84,7 +84,7 @@ extension TurnRunner {
         let turn = state.turn
         // Postgres cannot store a NUL character, and a model may well write one.
         let text = text.replacing("\0", with: "\u{FFFD}")
-        var event = lastEvent(of: turn, role: .assistant, message: text)
+        var event = Self.lastEvent(of: turn, role: .assistant, message: text)
         event.type = ConversationEvent.Kind.message
         event.usage = state.usage
         event.status = TurnOutcome.completed.rawValue
@@ -109,21 +109,32 @@ extension TurnRunner {
                 .code: .string(failure.code),
             ]
         )
-        var event = lastEvent(of: state.turn, role: .system, message: failure.message)
-        event.type = ConversationEvent.Kind.turnFailed
-        event.status = TurnOutcome.failed.rawValue
-        event.metadata = .object(TurnNotice.failure(code: failure.code, message: failure.message))
+        let event = Self.failureEvent(of: state.turn, failure)
         let end = try await end(
             state,
             event,
             outcome: .failed,
-            error: (code: failure.code, message: failure.message),
+            error: (code: failure.code, message: event.message),
             claimsNext: claimsNext
         )
         return .ended(next: end.next)
     }
 
-    private func lastEvent(of turn: ClaimedTurn, role: Role, message: String) -> ConversationEvent {
+    /// The longest reason of a failure, in Unicode scalars.
+    static let reasonScalarsMax = 4000
+
+    /// What clients are told of a turn that failed.
+    static func failureEvent(of turn: ClaimedTurn, _ failure: TurnFailure) -> ConversationEvent {
+        // A policy words its refusals itself.
+        let message = failure.message.storable(scalarsMax: reasonScalarsMax)
+        var event = lastEvent(of: turn, role: .system, message: message)
+        event.type = ConversationEvent.Kind.turnFailed
+        event.status = TurnOutcome.failed.rawValue
+        event.metadata = .object(TurnNotice.failure(code: failure.code, message: message))
+        return event
+    }
+
+    private static func lastEvent(of turn: ClaimedTurn, role: Role, message: String) -> ConversationEvent {
         var event = ConversationEvent(
             eventID: Identifier.make(),
             sessionID: turn.key.sessionID,
@@ -158,7 +169,7 @@ extension TurnRunner {
                 traceparent: turn.traceparent
             )
         ]
-        if state.usage.totalTokens > 0 { events.append(charge(of: state)) }
+        if state.usage.totalTokens > 0 { events.append(Self.charge(of: state)) }
         let completion = TurnCompletion(
             write: state.write(events: events),
             outcome: outcome,
@@ -176,29 +187,26 @@ extension TurnRunner {
         return result
     }
 
-    private func charge(of state: TurnState) -> OutboxEvent {
+    /// What is told of the tokens that a turn has used.
+    static func charge(of state: TurnState) -> OutboxEvent {
         let turn = state.turn
-        let eventID = Identifier.make()
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.member("event_id", eventID)
-        writer.member("tenant_id", turn.key.tenantID)
-        writer.member("persona_id", ifPresent: turn.personaID)
-        writer.member("session_id", turn.key.sessionID)
-        writer.member("turn_id", turn.key.turnID)
-        writer.member("tokens", state.usage.totalTokens)
-        writer.member("total_tokens", Int(state.budget?.totalTokens ?? 0))
-        writer.key("limit_tokens")
-        if let limit = state.budget?.limitTokens { writer.int(Int(limit)) } else { writer.null() }
-        writer.member("allowed", true)
-        writer.member("created_at", WallClock.now().iso8601)
-        writer.endObject()
+        let charge = BudgetEvent(
+            eventID: Identifier.make(),
+            tenantID: turn.key.tenantID,
+            personaID: turn.personaID,
+            sessionID: turn.key.sessionID,
+            turnID: turn.key.turnID,
+            tokens: state.usage.totalTokens,
+            totalTokens: Int(state.budget?.totalTokens ?? 0),
+            limitTokens: state.budget?.limitTokens.map { Int($0) },
+            createdAt: WallClock.now().iso8601
+        )
         return OutboxEvent(
             tenantID: turn.key.tenantID,
             topic: .budgetEvents,
-            eventID: eventID,
+            eventID: charge.eventID,
             sessionID: turn.key.sessionID,
-            payload: writer.bytes,
+            payload: charge.serialized(),
             traceparent: turn.traceparent
         )
     }

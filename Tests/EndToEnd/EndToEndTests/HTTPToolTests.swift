@@ -12,21 +12,41 @@ struct HTTPToolTests {
     }
 
     /// A model that calls a tool once and then says what came of it.
-    private static func calling(_ tool: String, on platform: Platform) -> String {
+    private static func calling(_ tool: String, _ arguments: String = #"{"n":7}"#, on platform: Platform) -> String {
         platform.model.answer { request, _ in
             request.lastRole == "tool"
                 ? .text("The tool said \(request.lastContent)")
-                : .toolCalls([.init(name: tool, arguments: #"{"n":7}"#)])
+                : .toolCalls([.init(name: tool, arguments: arguments)])
         }
+    }
+
+    /// As deep as anything may be that is read, and so too deep to stand within an event.
+    private static let deep = String(repeating: #"{"n":"#, count: 63) + "{}" + String(repeating: "}", count: 63)
+
+    /// What is no valid event is told to the model in the place of it, and the turn goes on.
+    private func expectGoesOn(_ platform: Platform) async throws {
+        for (script, reason) in [
+            (Self.calling("dig", on: platform), "What the tool answered cannot be passed on"),
+            (Self.calling("look_up", Self.deep, on: platform), "The call is not valid"),
+        ] {
+            let sent = try await platform.client.post("Do \(script)", session: unique("deep"))
+            let answer = try await platform.client.answer(to: sent)
+            #expect(answer.contains(#""status":"error""#) && answer.contains(reason), "\(answer)")
+        }
+        let direct = try await Self.call("dig", on: platform)
+        #expect(direct["status"] == "error" && direct["payload"] == [:])
     }
 
     @Test("They are listed, checked, run once each under the run's own key, and their secrets stay in the executor")
     func usual() async throws {
-        let server = try await ToolServer { call, _ in Self.json(#"{"seen":\#(call.arguments["n"]?.string ?? "0")}"#) }
+        let server = try await ToolServer { call, _ in
+            Self.json(call.path == "/dig" ? Self.deep : #"{"seen":\#(call.arguments["n"]?.string ?? "0")}"#)
+        }
         var options = PlatformOptions()
         try options.setTools([
             server.entry("pay", idempotent: false, headers: ["Authorization": "Bearer ${PAY_KEY}"]),
             server.entry("look_up", idempotent: true),
+            server.entry("dig", idempotent: true),
         ])
         options.executor["PAY_KEY"] = "the-key-of-the-payments"
         try await withOwnPlatform(options) { platform in
@@ -54,6 +74,7 @@ struct HTTPToolTests {
             )
             #expect(direct.json["payload"] == ["seen": 9])
             #expect(!platform.executor.log.contains("the-key-of-the-payments"))
+            try await expectGoesOn(platform)
         }
         await server.stop()
     }
