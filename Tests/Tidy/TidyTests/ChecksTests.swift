@@ -247,6 +247,43 @@ import Testing
         #expect(SettingChecks.withoutReader([readme, compose]).count == 6)
     }
 
+    @Test func errorDescriptions() {
+        let wrong = [
+            "package struct AError: Error, Sendable, CustomStringConvertible {",
+            "    private enum B: AError, CustomStringConvertible {",
+            "extension AError: CustomStringConvertible, Sendable {", "log(String(describing: error))",
+        ]
+        #expect(lines(CodeChecks.errorDescriptions, wrong.joined(separator: "\n")) == [1, 2, 3, 4])
+        let right = """
+            package struct AError: DescribedError, Sendable {
+            struct Violation: Sendable, CustomStringConvertible {
+            enum Quiet: Error {
+            // String(describing: error)
+            """
+        #expect(lines(CodeChecks.errorDescriptions, right).isEmpty)
+    }
+
+    @Test func metricNames() {
+        let code = SourceFile(
+            path: "Shared/A/Metrics.swift",
+            text:
+                "let a = registry.counter(\"parley_a_total\", \"A.\")\nlet b = registry.histogram(\n"
+                + "    \"parley_b_seconds\",\n"
+        )
+        let role = SourceFile(path: "Shared/A/Role.swift", text: "let role = \"parley_service\"")
+        let table = SourceFile(
+            path: "docs/METRICS.md",
+            text: "| `parley_a_total` | counter |\n| `parley_b_seconds` | |"
+        )
+        #expect(MetricChecks.withoutRow([code, role, table]).isEmpty)
+        #expect(MetricChecks.withoutRow([code, role]).map(\.line) == [1, 3])
+        let alerts = SourceFile(
+            path: "deploy/alerts.yaml",
+            text: "rate(parley_a_total[5m])\nparley_b_seconds_bucket\nparley_owner\nparley_a\nparley_memory_"
+        )
+        #expect(MetricChecks.withoutCounter([code, table, alerts]).map(\.line) == [4])
+    }
+
     @Test func schemaExamples() {
         let good = ["Schemas/events/a.json", "Schemas/examples/a/valid/1.json", "Schemas/examples/a/invalid/1.json"]
         #expect(TextChecks.schemaExamples(good).isEmpty)

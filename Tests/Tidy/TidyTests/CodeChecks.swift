@@ -27,6 +27,24 @@ enum CodeChecks {
         }
     }
 
+    /// What an error says of itself reaches logs only if its type promises that it may.
+    static func errorDescriptions(_ file: SourceFile) -> [Violation] {
+        guard file.isSwift, file.isUnder("Services", "Shared"), !file.isUnder("Shared/Errors") else { return [] }
+        let kinds = "struct|enum|class|extension|protocol"
+        let type = "(\\w*Error\\b|\\w+\\b(?=[^{]*:[^{]*Error\\b))"
+        let pattern = "^[\\w ]*\\b(?:\(kinds)) \(type)[^{]*\\bCustomStringConvertible"
+        guard let declaration = try? Regex(pattern, as: (Substring, Substring).self) else {
+            return [file.violation(0, "the pattern is not valid")]
+        }
+        let declared = matches(file, ["CustomStringConvertible"], declaration).map { line, type in
+            file.violation(line, "\(type) is a DescribedError, or its description is nobody's to see")
+        }
+        let printed = matches(file, ["describing: error"], /(describing: error)\b/).map { line, _ in
+            file.violation(line, "an error's text for others is its property loggable")
+        }
+        return declared + printed
+    }
+
     static func unstructuredTasks(_ file: SourceFile) -> [Violation] {
         guard file.isSwift, file.isUnder("Services", "Shared") else { return [] }
         // Where a type is written, after an arrow or a colon, no task begins.

@@ -58,6 +58,10 @@ import Testing
         expectNone(repository.files.flatMap(CodeChecks.crashes))
     }
 
+    @Test func errorsSayWhatMayBeWritten() {
+        expectNone(repository.files.flatMap(CodeChecks.errorDescriptions))
+    }
+
     @Test func tasksAreInGroups() {
         expectNone(repository.files.flatMap(CodeChecks.unstructuredTasks))
     }
@@ -92,6 +96,11 @@ import Testing
     @Test func settingsHaveTheSameNameEverywhere() {
         expectNone(SettingChecks.withoutRow(repository.files))
         expectNone(SettingChecks.withoutReader(repository.files))
+    }
+
+    @Test func metricsHaveTheSameNameEverywhere() {
+        expectNone(MetricChecks.withoutRow(repository.files))
+        expectNone(MetricChecks.withoutCounter(repository.files))
     }
 
     @Test func schemasHaveExamples() {
