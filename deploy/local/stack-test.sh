@@ -110,6 +110,37 @@ second_up_changes_nothing() {
   expect "$(cat "$PARLEY_RUN/pids" "$PARLEY_RUN/env" "$PARLEY_RUN/parleyctl.calls")" "$before"
 }
 
+# fake_tree: what build-services.sh needs of a checkout, and a compiler that notes what it is asked for.
+fake_tree() {
+  mkdir -p tree/{deploy,Shared,Services,.vendor/lib,bin}
+  cp -r "$ROOT/deploy/local" tree/deploy/local
+  for file in Package.swift Shared/A.swift Services/A.swift .vendor/lib/librdkafka.so.1; do say '// A' >"tree/$file"; done
+  cat >tree/bin/swift <<'SH'
+#!/bin/sh
+while [ "$1" != --product ]; do shift; done
+echo "$2" >>swift.calls
+mkdir -p .build/services/release
+cp bin/swift ".build/services/release/$2"
+SH
+  chmod +x tree/bin/swift
+}
+
+# Not even an empty `swift build`, which takes seconds for each of the four.
+builds_only_what_changed() {
+  local file
+  cd "$work"
+  fake_tree
+  # builds: how often the compiler was called, after another run of the script.
+  builds() { PATH=$work/tree/bin:$PATH tree/deploy/local/build-services.sh >/dev/null && wc -l <tree/swift.calls; }
+  expect "$(builds)" 4
+  expect "$(builds)" 4
+  say '// B' >tree/Services/A.swift
+  expect "$(builds)" 8
+  rm tree/.build/services/release/parleyctl
+  expect "$(builds)" 12
+  expect "$(builds)" 12
+}
+
 # repairs NAME: after kill -9 of it, up starts it again and leaves all others alone.
 repairs() {
   local name=$1 before old
@@ -324,6 +355,7 @@ check "files with secrets are private" private_files
 check "the services' database role cannot bypass row-level security" role_obeys_row_security
 check "every process listens on loopback only" only_loopback
 check "a second make up changes nothing in 5 s" second_up_changes_nothing
+check "a release build builds only when sources changed" builds_only_what_changed
 for name in postgres.1 redis.1 broker.1 gateway.1 worker.1 executor.1; do
   check "make up repairs $name after kill -9" repairs "$name"
 done
