@@ -6,7 +6,8 @@ import Synchronization
 
 /// An HTTP/1.1 and WebSocket server on event loops of its own.
 ///
-/// HTTP/2 and the open internet belong to the proxy in front; this server is strict enough to stand behind any.
+/// HTTP/2 and the open internet belong to the proxy in front; this server is strict enough to stand behind any. Whoever
+/// made it keeps it while it is to serve: with the last reference to it everything that it serves is cut off.
 package final class HTTPListener: Sendable {
     private struct State {
         var loops: [HTTPServerLoop] = []
@@ -27,6 +28,13 @@ package final class HTTPListener: Sendable {
         self.configuration = configuration
         self.handler = handler
         self.logger = logger
+    }
+
+    deinit {
+        // Nobody can shut it down any more: what its loops serve is cut off, as at the end of a grace period.
+        for loop in state.withLock(\.loops) {
+            loop.loop.execute { loop.end() }
+        }
     }
 
     /// The port that it listens on; 0 before ``start()``.

@@ -58,8 +58,12 @@ package struct HTTPServerConfiguration: Sendable {
     package var writeStallTimeout = Duration.seconds(20)
     /// How often a quiet WebSocket is asked whether it lives.
     ///
-    /// Default 20 s; a peer silent for twice as long and 5 s more is gone.
+    /// Default 20 s; a peer silent for twice as long and ``webSocketSilenceGrace`` more is cut off.
     package var webSocketPingInterval = Duration.seconds(20)
+    /// How much longer than two pings a WebSocket's silent peer is waited for.
+    ///
+    /// Default 5 s; then the connection is cut.
+    package var webSocketSilenceGrace = Duration.seconds(5)
     /// How long a WebSocket's peer may take to answer a close.
     ///
     /// Default 5 s; then the connection is cut.
@@ -88,7 +92,7 @@ package struct HTTPServerConfiguration: Sendable {
         let times = [
             ("headTimeout", headTimeout), ("bodyIdleTimeout", bodyIdleTimeout), ("keepAliveTimeout", keepAliveTimeout),
             ("writeStallTimeout", writeStallTimeout), ("webSocketPingInterval", webSocketPingInterval),
-            ("webSocketCloseTimeout", webSocketCloseTimeout),
+            ("webSocketSilenceGrace", webSocketSilenceGrace), ("webSocketCloseTimeout", webSocketCloseTimeout),
         ]
         for (name, value) in times where value <= .zero { problems.append("\(name) must be more than 0") }
         return problems

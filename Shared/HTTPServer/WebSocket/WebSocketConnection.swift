@@ -16,8 +16,6 @@ package final class WebSocketConnection: @unchecked Sendable {
 
     /// How many messages may wait for the application before the client is made to wait.
     private static let inboxMax = 64
-    /// How much longer than two pings a silent peer is waited for.
-    private static let silenceGrace = Duration.seconds(5)
 
     let connection: HTTPConnection
     private let receivers: LoopWaiters
@@ -225,14 +223,16 @@ package final class WebSocketConnection: @unchecked Sendable {
     }
 
     func checkTime() {
-        let (now, interval) = (connection.now, connection.configuration.webSocketPingInterval)
+        let now = connection.now
+        let interval = connection.configuration.webSocketPingInterval
+        let silenceMax = interval * 2 + connection.configuration.webSocketSilenceGrace
         if isPaused {
             // What the application does not take is not the client's silence.
             lastHeard = now
         }
         if let closeDeadline, closeDeadline < now {
             connection.kill()
-        } else if lastHeard + interval * 2 + Self.silenceGrace < now {
+        } else if lastHeard + silenceMax < now {
             connection.kill()
         } else if max(lastHeard, lastPing) + interval < now, !hasSentClose {
             lastPing = now

@@ -189,5 +189,29 @@ extension HTTPServerIntegrationTests {
                 #expect(try await socket.readFrame().opcode == 9)
             }
         }
+
+        @Test func clientsThatDoNotAnswerPingsAreCutOff() async throws {
+            let configuration = configured { configuration in
+                configuration.webSocketPingInterval = .milliseconds(200)
+                configuration.webSocketSilenceGrace = .seconds(1)
+            }
+            try await withServer(configuration, handler: Self.handler) { port in
+                let silent = try await RawSocket.webSocket(port: port)
+                let lively = try await RawSocket.webSocket(port: port)
+                async let cutOff = silent.readToEnd()
+                // Pings come with every sweep, 250 ms: this is longer than a silent client has, 1.4 s and a sweep.
+                for _ in 0..<7 {
+                    #expect(try await lively.readFrame() == RawFrame(opcode: 9, payload: []))
+                    try await lively.write(RawFrame(opcode: 10, payload: []))
+                }
+                try await lively.write(RawFrame.text("still here"))
+                var frame = try await lively.readFrame()
+                while frame.opcode == 9 { frame = try await lively.readFrame() }
+                #expect(frame == .unmaskedText("still here"))
+                // Pings, and nothing behind them: no close, which such a client would not answer either.
+                let pings = try await cutOff
+                #expect(!pings.isEmpty && stride(from: 0, to: pings.count, by: 2).allSatisfy { pings[$0] == 0x89 })
+            }
+        }
     }
 }
