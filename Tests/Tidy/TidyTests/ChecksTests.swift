@@ -247,6 +247,21 @@ import Testing
         #expect(SettingChecks.withoutReader([readme, compose]).count == 6)
     }
 
+    @Test func ports() {
+        let code = SourceFile(
+            path: "Services/A/A+Environment.swift",
+            text: "ServiceSettings(name: \"a\", httpPort: 8010)"
+        )
+        func check(_ path: String, _ text: String) -> [Int] {
+            SettingChecks.ports([code, SourceFile(path: path, text: text)]).map(\.line)
+        }
+        let image = "ENV PARLEY_HTTP_PORT=8010\nEXPOSE 8010\ncurl http://127.0.0.1:8010/readyz\nEXPOSE 8011\n"
+        #expect(check("deploy/compose/Dockerfile", image) == [4])
+        #expect(check("deploy/compose/c.yaml", #"ports: ["127.0.0.1:${PARLEY_GATEWAY_PORT:-8010}:8012"]"#) == [1])
+        #expect(check("deploy/local/ports.env", "PARLEY_GATEWAY_PORT=8010\nPARLEY_REDIS_PORT=6390") == [])
+        #expect(check("deploy/local/ports.env", "PARLEY_WORKER_PORT=8013") == [1])
+    }
+
     @Test func errorDescriptions() {
         let wrong = [
             "package struct AError: Error, Sendable, CustomStringConvertible {",

@@ -96,6 +96,7 @@ import Testing
     @Test func settingsHaveTheSameNameEverywhere() {
         expectNone(SettingChecks.withoutRow(repository.files))
         expectNone(SettingChecks.withoutReader(repository.files))
+        expectNone(SettingChecks.ports(repository.files))
     }
 
     @Test func metricsHaveTheSameNameEverywhere() {

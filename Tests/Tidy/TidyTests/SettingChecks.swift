@@ -38,6 +38,32 @@ enum SettingChecks {
         }
     }
 
+    /// A port of a service that something deploys, looks at or publishes is one that a service listens on by default.
+    static func ports(_ files: [SourceFile]) -> [Violation] {
+        let defaults = Set(
+            files.filter { $0.isSwift && $0.isUnder("Services") }.flatMap { file in
+                file.linesWith(["httpPort: "]).flatMap { numbers(in: $0.line, after: "httpPort: ") }
+            }
+        )
+        let marks = [
+            "EXPOSE ", "PARLEY_HTTP_PORT=", "127.0.0.1:", "}:", "GATEWAY_PORT=", "WORKER_PORT=", "EXECUTOR_PORT=",
+        ]
+        return files.filter { $0.isUnder("deploy/compose") || $0.path == "deploy/local/ports.env" }.flatMap { file in
+            file.linesWith(marks).flatMap { index, line in
+                marks.flatMap { numbers(in: line, after: $0) }.filter { !defaults.contains($0) }.map { port in
+                    file.violation(index + 1, "no service listens on \(port)")
+                }
+            }
+        }
+    }
+
+    private static func numbers(in line: Substring, after mark: String) -> [Substring] {
+        line.split(separator: mark, omittingEmptySubsequences: false).dropFirst().compactMap { rest in
+            let digits = rest.prefix(while: \.isNumber)
+            return digits.isEmpty ? nil : digits
+        }
+    }
+
     private static func readings(_ files: [SourceFile]) -> [(name: String, file: SourceFile, line: Int)] {
         files.filter { $0.isSwift && $0.isUnder("Shared", "Services") && !$0.isUnder("Shared/TestKit") }.flatMap {
             file in
