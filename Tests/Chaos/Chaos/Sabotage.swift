@@ -13,6 +13,8 @@ enum Sabotage: String, Sendable, CaseIterable {
     case effectsDoubled = "effects_doubled"
     /// The journal forgets half of what models and tools have answered: a turn that goes on asks, and pays, again.
     case chargedTwice = "charged_twice"
+    /// The journal keeps another answer of a tool than the one that was given.
+    case toldWrongly = "told_wrongly"
     /// A turn is begun once and never again.
     case failed
 
@@ -24,6 +26,7 @@ enum Sabotage: String, Sendable, CaseIterable {
         case .outOfOrder: .outOfOrder
         case .effectsDoubled: .effectsDoubled
         case .chargedTwice: .chargedTwice
+        case .toldWrongly: .toldWrongly
         case .failed: .failed
         }
     }
@@ -36,6 +39,7 @@ enum Sabotage: String, Sendable, CaseIterable {
         case .duplicated: "random_failures.gateway"
         case .outOfOrder, .effectsDoubled: "duplicate_delivery"
         case .chargedTwice: "worker_kill.while_tool_runs"
+        case .toldWrongly: "gateway_kill.one_of_two"
         }
     }
 
@@ -78,6 +82,15 @@ enum Sabotage: String, Sendable, CaseIterable {
                 IF NEW.status = 'done' AND NEW.kind IN ('model', 'tool') AND random() < 0.5 THEN
                     DELETE FROM turn_steps WHERE tenant_id = NEW.tenant_id AND session_id = NEW.session_id
                         AND turn_id = NEW.turn_id AND step = NEW.step;
+                END IF
+                """
+            )
+        case .toldWrongly:
+            Self.trigger(
+                "BEFORE UPDATE ON turn_steps",
+                """
+                IF NEW.kind = 'tool' AND NEW.status = 'done' THEN
+                    NEW.response = jsonb_set(NEW.response::jsonb, '{payload}', '{"another": true}');
                 END IF
                 """
             )

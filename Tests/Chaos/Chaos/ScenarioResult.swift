@@ -53,6 +53,7 @@ struct ScenarioResult: Sendable {
         let failed = verdict.count(.failed)
         return "\(name)  \(verdict.counts) client_errors \(errors) recovery \(recovery)  turns/s \(rates)"
             + (failed > 0 ? "  failed \(failed)" : "") + (refusals > 0 ? "  refused \(refusals)" : "")
+            + (verdict.untold > 0 ? "  untold \(verdict.untold)" : "")
     }
 
     private var recovery: String {

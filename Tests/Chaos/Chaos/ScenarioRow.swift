@@ -30,7 +30,7 @@ struct ScenarioRow: Sendable {
     /// The head of a table for the README.
     static let tableHead = """
         | scenario | what goes wrong | accepted, answered | lost, duplicated, out of order, effects doubled, charged \
-        twice | failed honestly | client errors | recovery (bar) | turns/s before → during → after |
+        twice, told wrongly | failed honestly | client errors | recovery (bar) | turns/s before → during → after |
         |---|---|---|---|---|---|---|---|
         """
 
@@ -39,12 +39,11 @@ struct ScenarioRow: Sendable {
         guard !results.isEmpty else {
             return "| `\(scenario.name)` | \(scenario.summary) | could not be run | | | | | |"
         }
-        let faults: [Verdict.Fault] = [.lost, .duplicated, .outOfOrder, .effectsDoubled, .chargedTwice]
         let verdicts = results.map(\.verdict)
         let cells = [
             "`\(scenario.name)`", scenario.summary,
             "\(least(verdicts.map(\.accepted))), \(least(verdicts.map(\.answered)))",
-            faults.map { fault in "\(most(verdicts.map { $0.count(fault) }))" }.joined(separator: ", "),
+            Verdict.numbers.map { fault in "\(most(verdicts.map { $0.count(fault) }))" }.joined(separator: ", "),
             "\(most(verdicts.map { $0.count(.failed) }))", "\(most(results.map(\.errors)))", recovery,
             rates + (isMet ? "" : " (short)"),
         ]

@@ -1,3 +1,4 @@
+import JSON
 import Testing
 
 @testable import parley_chaos
@@ -5,6 +6,24 @@ import Testing
 /// The checker finds each kind of fault, in histories that no platform ever had.
 @Suite struct CheckerTests {
     private static let session = "chaos-2"
+
+    /// What is told of the call of a tool in the first turn, second and third.
+    private static let notices = [
+        ToldEvent(
+            turn: 1,
+            index: 1,
+            type: "tool.request",
+            turnID: "turn-0",
+            notice: ToolNotice(eventID: "run", tool: "book", status: nil, content: ["label": "chaos-2/0"])
+        ),
+        ToldEvent(
+            turn: 1,
+            index: 2,
+            type: "tool.result",
+            turnID: "turn-0",
+            notice: ToolNotice(eventID: "run", tool: "book", status: "success", content: ["done": true])
+        ),
+    ]
 
     /// A history of one session in which everything is as it should be: three messages, the first of which uses a tool.
     private func sound() -> History {
@@ -23,8 +42,8 @@ import Testing
             told.messages.append(message)
             told.stream += [
                 ToldEvent(turn: seq, index: 0, type: "turn.started", turnID: id),
-                ToldEvent(turn: seq, index: 1, type: "delta", turnID: id, text: LoadPlan.answer(to: text)),
-                ToldEvent(turn: seq, index: 2, type: "message", turnID: id, text: answer),
+                ToldEvent(turn: seq, index: 3, type: "delta", turnID: id, text: LoadPlan.answer(to: text)),
+                ToldEvent(turn: seq, index: 4, type: "message", turnID: id, text: answer),
             ]
             history.events += [
                 StoredEvent(
@@ -50,7 +69,10 @@ import Testing
             turn.finishedAt = 100 * number + 50
             history.turns.append(turn)
         }
+        for (index, event) in Self.notices.enumerated() { told.stream.insert(event, at: 1 + index) }
         history.sessions = [told]
+        history.toolSteps = [StoredToolStep(turnID: "turn-0")]
+        for event in Self.notices { history.toolSteps[0].notices[event.index] = event.notice }
         history.toolRuns = [StoredToolRun(eventID: "run", turnID: "turn-0", status: "success")]
         history.effects = [EffectCall(label: "\(Self.session)/0", key: "run")]
         history.chargedTokens = 48
@@ -109,10 +131,10 @@ import Testing
                 history.events.append(copy)
             } == [.duplicated: 1]
         )
-        #expect(counts { $0.sessions[0].stream.insert($0.sessions[0].stream[3], at: 3) } == [.duplicated: 1])
+        #expect(counts { $0.sessions[0].stream.insert($0.sessions[0].stream[5], at: 5) } == [.duplicated: 1])
         #expect(
             counts { history in
-                var copy = history.sessions[0].stream[8]
+                var copy = history.sessions[0].stream[10]
                 copy.index += 1
                 history.sessions[0].stream.append(copy)
             } == [.duplicated: 1]
@@ -121,20 +143,20 @@ import Testing
 
     @Test("Out of order: events told backwards, turns that overlap or are swapped, another's answer, a gap in a text")
     func outOfOrder() {
-        #expect(counts { $0.sessions[0].stream.swapAt(3, 4) } == [.outOfOrder: 1])
+        #expect(counts { $0.sessions[0].stream.swapAt(5, 6) } == [.outOfOrder: 1])
         #expect(counts { $0.turns[1].startedAt = 49 } == [.outOfOrder: 1])
         #expect(counts { $0.turns[1].startedAt = 50 } == [:])
         #expect(counts { $0.sessions[0].messages.swapAt(0, 1) } == [.outOfOrder: 1])
-        #expect(counts { $0.sessions[0].stream[5].text = LoadPlan.answer(to: "talk chaos-2/2") } == [.outOfOrder: 2])
+        #expect(counts { $0.sessions[0].stream[7].text = LoadPlan.answer(to: "talk chaos-2/2") } == [.outOfOrder: 2])
         #expect(counts { $0.events[3].message = "Answer to something else" } == [.outOfOrder: 1])
-        #expect(counts { $0.sessions[0].stream[4].text = "swer to" } == [.outOfOrder: 1])
+        #expect(counts { $0.sessions[0].stream[6].text = "swer to" } == [.outOfOrder: 1])
         #expect(
             counts { history in
                 // What a lost attempt said does not count to what its successor says.
-                var event = history.sessions[0].stream[4]
+                var event = history.sessions[0].stream[6]
                 event.index += ToldEvent.attemptStride
-                history.sessions[0].stream.insert(event, at: 5)
-                history.sessions[0].stream[6].index += ToldEvent.attemptStride
+                history.sessions[0].stream.insert(event, at: 7)
+                history.sessions[0].stream[8].index += ToldEvent.attemptStride
             } == [:]
         )
     }
@@ -179,11 +201,42 @@ import Testing
         )
     }
 
+    @Test("Told wrongly: another call, place, tool, arguments, answer or end than the journal and the run say")
+    func toldWrongly() {
+        #expect(counts { $0.toolSteps = [] } == [.toldWrongly: 2])
+        #expect(counts { $0.toolSteps[0].turnID = "turn-1" } == [.toldWrongly: 2])
+        #expect(counts { $0.toolSteps[0].notices[2] = nil } == [.toldWrongly: 1])
+        #expect(
+            counts { history in
+                history.toolSteps[0].notices[3] = history.toolSteps[0].notices.removeValue(forKey: 2)
+            } == [.toldWrongly: 1]
+        )
+        #expect(counts { $0.toolSteps[0].notices[1]?.eventID = "another" } == [.toldWrongly: 1])
+        #expect(counts { $0.toolSteps[0].notices[1]?.tool = "another" } == [.toldWrongly: 1])
+        #expect(counts { $0.toolSteps[0].notices[1]?.content = [:] } == [.toldWrongly: 1])
+        #expect(counts { $0.toolSteps[0].notices[2]?.content = [:] } == [.toldWrongly: 1])
+        #expect(counts { $0.toolSteps[0].notices[2]?.status = "error" } == [.toldWrongly: 1])
+        // No run at all, and one that ended in another way, which then has no effect to be missed.
+        #expect(counts { $0.toolRuns = [] } == [.toldWrongly: 1])
+        #expect(counts { $0.toolRuns[0].status = "interrupted" } == [.toldWrongly: 1])
+    }
+
+    @Test("What is stored of a tool's call and told to nobody is counted, and is no fault")
+    func untold() {
+        var history = sound()
+        #expect(Checker.check(history).untold == 0)
+        history.sessions[0].stream.removeSubrange(1...2)
+        #expect(Checker.check(history).findings.isEmpty)
+        #expect(Checker.check(history).untold == 2)
+        history.turns[0].finishedAt = nil
+        #expect(Checker.check(history).untold == 0, "it may still be told")
+    }
+
     @Test("Failed: a turn that ended without an answer")
     func failed() {
         let found = counts { history in
             history.turns[1].status = "failed"
-            history.sessions[0].stream[5].type = "turn.failed"
+            history.sessions[0].stream[7].type = "turn.failed"
         }
         #expect(found == [.failed: 1])
     }

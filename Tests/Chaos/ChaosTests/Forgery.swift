@@ -9,6 +9,7 @@ enum Forgery: String, Sendable, CaseIterable {
     case outOfOrder = "out_of_order"
     case effectsDoubled = "effects_doubled"
     case chargedTwice = "charged_twice"
+    case toldWrongly = "told_wrongly"
     case failed
 
     /// The count that must rise.
@@ -19,6 +20,7 @@ enum Forgery: String, Sendable, CaseIterable {
         case .outOfOrder: .outOfOrder
         case .effectsDoubled: .effectsDoubled
         case .chargedTwice: .chargedTwice
+        case .toldWrongly: .toldWrongly
         case .failed: .failed
         }
     }
@@ -51,6 +53,11 @@ enum Forgery: String, Sendable, CaseIterable {
             """
         case .chargedTwice:
             "UPDATE budget_usage SET used_tokens = used_tokens + 12 WHERE persona_id = ''"
+        case .toldWrongly:
+            """
+            UPDATE turn_steps SET request = jsonb_set(request::jsonb, '{args}', '{}') WHERE event_id =
+            (SELECT event_id FROM turn_steps WHERE kind = 'tool' LIMIT 1)
+            """
         case .failed:
             """
             UPDATE turns SET status = 'failed', error_code = 'sabotage' WHERE turn_id =

@@ -105,10 +105,28 @@ struct ProxyTests {
         try await withProxy { proxy in
             let socket = try await RawSocket.connect(port: proxy.port)
             _ = try await ask(socket)
-            proxy.send(.halfClose)
+            proxy.send(.halfClose(.down))
             #expect(try await socket.readToEnd().isEmpty)
             try await socket.write(Self.question)
         }
+    }
+
+    @Test("Half-closed the other way, a server reads the end, and its answer still arrives")
+    func halfClosesUp() async throws {
+        let effects = try await EffectServer(seed: 1)
+        try await withProxy { proxy in
+            proxy.setTargets([effects.port])
+            let socket = try await RawSocket.connect(port: proxy.port)
+            effects.hold(true)
+            try await socket.write("POST /book_plain HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+            try await eventually("the call") { effects.inside == 1 }
+            proxy.send(.halfClose(.up))
+            effects.hold(false)
+            // A server that had not read the end would wait for the next request.
+            let answer = String(decoding: try await socket.readToEnd(), as: UTF8.self)
+            #expect(answer.contains("done"))
+        }
+        await effects.stop()
     }
 
     @Test("In silence nothing comes through, and nothing is lost when it ends")

@@ -4,7 +4,7 @@ import Testing
 @testable import parley_chaos
 
 /// A short selection of scenarios with a small load; `make chaos` runs all of them with the whole load.
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .timeLimit(.minutes(3)), .withinSelectionTime)
 struct ScenarioTests {
     private static let size = LoadPlan.Size(sessions: 8, turns: 6)
 
@@ -46,6 +46,7 @@ struct ScenarioTests {
         try await runner.run(calm) { run in
             var before = Checker.check(try await runner.evidence(of: run))
             #expect(before.findings.isEmpty, "\(before.findings)")
+            #expect(before.untold == 0, "where nothing breaks everything is told")
             for forgery in Forgery.allCases {
                 try await forgery.strike(run.platform)
                 let after = Checker.check(try await runner.evidence(of: run))

@@ -25,6 +25,7 @@ struct Checker {
         }
         checker.checkEffects()
         checker.checkCharges()
+        NoticeCheck(history).check(into: &checker.verdict)
         return checker.verdict
     }
 

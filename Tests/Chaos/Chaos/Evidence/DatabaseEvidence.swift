@@ -1,3 +1,4 @@
+import JSON
 import TestKit
 
 /// Reads what the platform keeps.
@@ -42,6 +43,7 @@ enum DatabaseEvidence {
                 finishedAt: Int(row[7])
             )
         }
+        history.toolSteps = try await toolSteps(platform)
         history.toolRuns = try await rows(
             platform,
             "SELECT event_id, turn_id, status FROM tool_runs WHERE turn_id IS NOT NULL"
@@ -50,6 +52,32 @@ enum DatabaseEvidence {
             "SELECT coalesce(sum(used_tokens), 0) FROM budget_usage WHERE persona_id = ''"
         )
         history.chargedTokens = Int(charged) ?? -1
+    }
+
+    private static func toolSteps(_ platform: Platform) async throws -> [StoredToolStep] {
+        try await rows(
+            platform,
+            """
+            SELECT turn_id, event_id, name, stream_index, result_index,
+            json_build_object('args', request->'args', 'status', response->'status', 'payload', response->'payload')
+            FROM turn_steps WHERE kind = 'tool'
+            """
+        ).map { row in
+            let json = try JSONValue.parse(Array(row[5...].joined(separator: "|").utf8))
+            var step = StoredToolStep(turnID: row[0])
+            func add(_ index: String, _ content: String, _ status: String?) {
+                guard let index = Int(index) else { return }
+                step.notices[index] = ToolNotice(
+                    eventID: row[1],
+                    tool: row[2],
+                    status: status,
+                    content: json[content] ?? .null
+                )
+            }
+            add(row[3], "args", nil)
+            add(row[4], "payload", json["status"]?.stringValue ?? "")
+            return step
+        }
     }
 
     private static func rows(_ platform: Platform, _ query: String) async throws -> [[String]] {

@@ -1,3 +1,5 @@
+import JSON
+
 /// Everything that is known of a run after it: what clients were told, and what the platform keeps.
 ///
 /// A plain value, so that the checker can be tested with histories that no platform ever had.
@@ -8,6 +10,8 @@ struct History: Sendable {
     var events: [StoredEvent] = []
     /// The rows of `turns`.
     var turns: [StoredTurn] = []
+    /// The rows of `turn_steps` that are calls of tools.
+    var toolSteps: [StoredToolStep] = []
     /// The rows of `tool_runs`.
     var toolRuns: [StoredToolRun] = []
     /// What is charged to the tenant in `budget_usage`, in tokens.
@@ -46,6 +50,8 @@ struct ToldEvent: Sendable {
     var turnID: String
     /// The text of a delta or of the answer.
     var text = ""
+    /// What is said of a tool's call.
+    var notice: ToolNotice?
 
     /// Whether its turn is over with it.
     var isFinal: Bool { ["message", "turn.failed", "turn.cancelled"].contains(type) }
@@ -53,6 +59,18 @@ struct ToldEvent: Sendable {
     static let attemptStride = 1_000_000
     /// The attempt at the turn that it belongs to, from 0.
     var attempt: Int { index / Self.attemptStride }
+}
+
+/// What is said of a tool's call: that it was made, or how it ended.
+struct ToolNotice: Sendable, Equatable {
+    /// The call.
+    var eventID: String
+    /// The tool.
+    var tool: String
+    /// How it ended; nil: it was made.
+    var status: String?
+    /// The arguments, or what the tool answered.
+    var content: JSONValue
 }
 
 /// What the clients of one session were told.
@@ -99,6 +117,14 @@ struct StoredTurn: Sendable {
     var startedAt: Int?
     /// When it ended, in microseconds of the database's clock.
     var finishedAt: Int?
+}
+
+/// A row of `turn_steps` that is a call of a tool, as what clients are to be told of it.
+struct StoredToolStep: Sendable {
+    /// The turn.
+    var turnID: String
+    /// What is to be told, by its place in the turn's stream.
+    var notices: [Int: ToolNotice] = [:]
 }
 
 /// A row of `tool_runs`.

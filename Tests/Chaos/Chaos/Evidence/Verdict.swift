@@ -12,6 +12,8 @@ struct Verdict: Sendable {
         case effectsDoubled = "effects_doubled"
         /// Tokens charged more than once, or charged and not used.
         case chargedTwice = "charged_twice"
+        /// Something that a client was told of a tool's call and that the journal, or the run, does not say.
+        case toldWrongly = "told_wrongly"
         /// A turn that ended without an answer.
         case failed
     }
@@ -28,6 +30,11 @@ struct Verdict: Sendable {
     var accepted = 0
     /// Accepted messages whose last event a client got, an answer or an honest failure.
     var answered = 0
+    /// What is stored of calls of tools in turns that have ended, and was told to nobody.
+    ///
+    /// No fault: what is told while a turn runs is not kept for those who follow it, and may be lost with the broker or
+    /// the worker. Whoever asks again gets it.
+    var untold = 0
     /// Every fault that was found.
     private(set) var findings: [Finding] = []
 
@@ -36,10 +43,12 @@ struct Verdict: Sendable {
         findings.count { $0.fault == fault }
     }
 
+    /// The faults that have a number in what is printed.
+    static let numbers = Fault.allCases.filter { $0 != .failed }
+
     /// The counts as they are printed.
     var counts: String {
-        let faults: [Fault] = [.lost, .duplicated, .outOfOrder, .effectsDoubled, .chargedTwice]
-        return (["accepted \(accepted)", "answered \(answered)"] + faults.map { "\($0.rawValue) \(count($0))" })
+        (["accepted \(accepted)", "answered \(answered)"] + Self.numbers.map { "\($0.rawValue) \(count($0))" })
             .joined(separator: " ")
     }
 

@@ -50,14 +50,15 @@ final class SessionRecord: Sendable {
     func got(_ event: StreamedEvent) -> Bool {
         let now = clock.now
         let position = event.position
-        let told = ToldEvent(
+        var told = ToldEvent(
             turn: position.first ?? -1,
             index: position.last ?? -1,
             type: event.type,
             turnID: event.turnID ?? "",
             text: event.json[event.type == "delta" ? "text" : "message"]?.stringValue ?? ""
         )
-        return state.withLock { state in
+        told.notice = Self.notice(event)
+        return state.withLock { [told] state in
             state.lastID = event.id
             state.told.stream.append(told)
             guard told.isFinal else { return false }
@@ -67,6 +68,17 @@ final class SessionRecord: Sendable {
             }
             return true
         }
+    }
+
+    private static func notice(_ event: StreamedEvent) -> ToolNotice? {
+        guard ["tool.request", "tool.result"].contains(event.type) else { return nil }
+        let isResult = event.type == "tool.result"
+        return ToolNotice(
+            eventID: event.json["event_id"]?.stringValue ?? "",
+            tool: event.json["tool_name"]?.stringValue ?? "",
+            status: isResult ? event.json["status"]?.stringValue ?? "" : nil,
+            content: event.json[isResult ? "payload" : "args"] ?? .null
+        )
     }
 
     /// Whether the end of a turn has been told.

@@ -100,10 +100,10 @@ final class ProxyLoop {
             case .cut:
                 for connection in connections { connection.end(reset: true) }
                 connections = []
-            case .halfClose:
-                for connection in connections {
-                    connection.down.abandon()
-                }
+            case .halfClose(.up):
+                for connection in connections { connection.up.abandon() }
+            case .halfClose(.down):
+                for connection in connections { connection.down.abandon() }
             }
         }
         return true

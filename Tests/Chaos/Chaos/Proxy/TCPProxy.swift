@@ -10,9 +10,17 @@ final class TCPProxy: Sendable {
     enum Command: Sendable {
         /// Resets every connection.
         case cut
-        /// Ends the way from server to client of every connection, and leaves the other one open.
-        case halfClose
+        /// Ends one way of every connection, and leaves the other one open.
+        case halfClose(Way)
         case stop
+    }
+
+    /// One way of a connection.
+    enum Way: Sendable {
+        /// From client to server.
+        case up
+        /// From server to client.
+        case down
     }
 
     private struct State {

@@ -10,23 +10,13 @@ enum ModelScenarios {
                 "the model refuses every call for 2 s with 429, to come back after 1 s",
                 nil,
                 bar: .seconds(10)
-            ) { _, _, _ in .error(429, code: "rate_limited", retryAfter: "1") },
-            Scenario(
-                name: "model_outage.with_fallback",
-                summary: "every call of the model ends with 500 or is cut for 5 s; another model is asked",
-                needs: [.fallbackModel],
-                bars: .init(recovery: .seconds(10)),
-                faults: { run in
-                    try await run.reach(0.3)
-                    run.markFault()
-                    run.model.setWeather { _, reply, chance in
-                        chance < 0.5 ? .error(500) : reply.with(.cut(afterPieces: reply.pieces.count / 2))
-                    }
-                    try await Task.sleep(for: .seconds(5))
-                    run.model.setWeather(nil)
-                    run.markReturn()
-                }
-            ),
+            ) { _, _, _ in tooMany },
+            fallback("", "ends with 500 or is cut") { _, reply, chance in
+                chance < 0.5 ? .error(500) : reply.with(.cut(afterPieces: reply.pieces.count / 2))
+            },
+            fallback("_hanging", "gets no answer") { _, _, _ in .hang },
+            fallback("_too_many", "is refused with 429, to come back after 1 s") { _, _, _ in tooMany },
+            fallback("_malformed", "gets a piece that is not JSON") { _, reply, _ in malformed(reply) },
             Scenario(
                 name: "random_failures.model",
                 // Among so many failures there are five in a row every few seconds: with 30 s of an open breaker after
@@ -38,7 +28,7 @@ enum ModelScenarios {
                     run.model.setWeather { _, reply, chance in
                         switch chance {
                         case ..<0.1: .error(500)
-                        case ..<0.15: .error(429, code: "rate_limited", retryAfter: "1")
+                        case ..<0.15: tooMany
                         case ..<0.25: reply.with(.cut(afterPieces: reply.pieces.count / 2))
                         case ..<0.3: reply.with(.noEnd(afterPieces: reply.pieces.count / 2))
                         default: reply
@@ -76,9 +66,41 @@ enum ModelScenarios {
             outage("malformed", "every stream of the model has a piece that is not JSON for 2 s", breakerOpen) {
                 _,
                 reply,
-                _ in reply.with(.malformedChunk(afterPieces: reply.pieces.count / 2))
+                _ in malformed(reply)
             },
         ]
+    }
+
+    private static let tooMany = ScriptedModelReply.error(429, code: "rate_limited", retryAfter: "1")
+
+    private static func malformed(_ reply: ScriptedModelReply) -> ScriptedModelReply {
+        reply.with(.malformedChunk(afterPieces: reply.pieces.count / 2))
+    }
+
+    /// The model fails in one way for 5 s, and another one is there to be asked.
+    private static func fallback(
+        _ moment: String,
+        _ whatHappens: String,
+        _ weather: @escaping ChaosModel.Weather
+    ) -> Scenario {
+        Scenario(
+            name: "model_outage.with_fallback\(moment)",
+            summary: "every call of the model \(whatHappens) for 5 s; another model is asked",
+            needs: [.fallbackModel],
+            environment: ["PARLEY_MODEL_IDLE_TIMEOUT": "3s"],
+            bars: .init(recovery: .seconds(10)),
+            faults: { run in
+                try await run.reach(0.3)
+                run.markFault()
+                run.model.setWeather(weather)
+                try await Task.sleep(for: .seconds(5))
+                run.model.setWeather(nil)
+                run.markReturn()
+                guard run.parts.fallback?.requestCount ?? 0 > 0 else {
+                    throw ChaosError("the other model was never asked")
+                }
+            }
+        )
     }
 
     private static func outage(

@@ -32,7 +32,8 @@ enum NetworkScenarios {
         let recovery = link == .model && breakerOpen == nil ? ModelScenarios.breakerBar : .seconds(10)
         return Scenario(
             name: "network_partition.\(link.rawValue)" + ModelScenarios.suffix(breakerOpen),
-            summary: "the way to the \(link.rawValue) is slow, then narrow, cut, half-closed, and silent for 8 s"
+            summary:
+                "the way to the \(link.rawValue) is slow, then narrow, cut, half-closed each way, and silent for 8 s"
                 + ModelScenarios.remark(breakerOpen),
             needs: [.proxy(link)],
             environment: ModelScenarios.settings(breakerOpen),
@@ -49,8 +50,8 @@ enum NetworkScenarios {
         Scenario(
             name: "network_partition.one_worker_\(link.rawValue)",
             summary:
-                "the way of one of two workers to the \(link.rawValue) is slow, then narrow, cut, half-closed, and "
-                + "silent for 8 s",
+                "the way of one of two workers to the \(link.rawValue) is slow, then narrow, cut, half-closed "
+                + "each way, and silent for 8 s",
             needs: [.secondWorker, .proxyOfFirstWorker(link)],
             bars: .init(recovery: .seconds(5)),
             pauseMax: .milliseconds(1200),
@@ -69,8 +70,10 @@ enum NetworkScenarios {
         proxy.setWeather(ProxyWeather())
         proxy.send(.cut)
         try await Task.sleep(for: .seconds(1))
-        proxy.send(.halfClose)
-        try await Task.sleep(for: .seconds(1))
+        for way in [TCPProxy.Way.down, .up] {
+            proxy.send(.halfClose(way))
+            try await Task.sleep(for: .seconds(1))
+        }
         proxy.setWeather(ProxyWeather(isSilent: true))
         try await Task.sleep(for: .seconds(8))
         proxy.setWeather(ProxyWeather(isRefusing: true))
