@@ -13,6 +13,8 @@ package struct PlatformOptions: Sendable {
     package var executor: [String: String] = [:]
     /// How many files the gateway may have open when it starts, and how many at most; nil: as many as this process.
     package var gatewayOpenFiles: (soft: Int, hard: Int)?
+    /// Whether the gateway is started; a test may start it later.
+    package var startsGateway = true
     /// Whether the worker is started; a test may start it later.
     package var startsWorker = true
     /// Whether the executor is started; a test may start it later.
@@ -118,7 +120,7 @@ package final class Platform: Sendable {
         running.withLock { $0[ObjectIdentifier(platform)] = platform }
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await platform.gateway.start() }
+                if options.startsGateway { group.addTask { try await platform.gateway.start() } }
                 if options.startsWorker { group.addTask { try await platform.worker.start() } }
                 if options.startsExecutor { group.addTask { try await platform.executor.start() } }
                 try await group.waitForAll()

@@ -184,31 +184,79 @@ struct OutageTests {
         await engine.stop()
     }
 
-    @Test("A service that starts before what it needs waits for it, says so once, and then works")
+    @Test("Services that start before what they need wait for it, say so once and in /health, and then work")
     func anyOrder() async throws {
         var options = PlatformOptions()
         options.ownsPostgres = true
+        options.startsGateway = false
         options.startsWorker = false
+        options.startsExecutor = false
         try await withOwnPlatform(options) { platform in
+            let services = platform.services
             try await platform.postgres.stopImmediately()
-            try await platform.broker.kill9()
-            async let started: Void = platform.worker.start()
-            try await eventually("the worker to say what it waits for", timeout: Self.patience) {
-                platform.worker.log.contains("waiting for the database")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await platform.broker.kill9() }
+                try await group.waitForAll()
+                for service in services { group.addTask { try await service.start() } }
+                try await logs("waiting for the database", services)
+                let processes = services.map { $0.process?.pid }
+                let before = try await healthWhileWaiting(platform)
+                // Long enough to say it again, for one that did.
+                try await Task.sleep(for: .seconds(1))
+                #expect(services.map { $0.log.ranges(of: "waiting for the database").count } == [1, 1, 1])
+                try await platform.postgres.startAgain()
+                try await logs("waiting for the broker", services)
+                try await platform.broker.server.start()
+                try await group.waitForAll()
+                #expect(services.map { $0.process?.pid } == processes, "somebody gave up and was started again")
+                try await expectAllIsWell(platform, since: before)
             }
-            let process = platform.worker.process?.pid
-            try await Task.sleep(for: .seconds(3))
-            #expect(platform.worker.log.ranges(of: "waiting for the database").count == 1)
-            #expect(platform.worker.isRunning)
-            try await platform.postgres.startAgain()
-            try await eventually("the worker to wait for the broker", timeout: Self.patience) {
-                platform.worker.log.contains("waiting for the broker")
+            let sent = try await platform.client.post("Calculate 6 * 7")
+            #expect(try await platform.client.answer(to: sent, timeout: Self.patience).contains("42"))
+        }
+    }
+
+    private func logs(_ line: String, _ services: [PlatformService]) async throws {
+        for service in services {
+            try await eventually("\(service.program) to say: \(line)", timeout: Self.patience) {
+                service.log.contains(line)
             }
-            try await platform.broker.server.start()
-            try await started
-            #expect(platform.worker.process?.pid == process)
-            let sent = try await platform.client.post("hello")
-            #expect(try await platform.client.answer(to: sent, timeout: Self.patience) == "You said: hello")
+        }
+    }
+
+    /// What each service says of the database that it waits for.
+    /// - Returns: Since when each says so.
+    private func healthWhileWaiting(_ platform: Platform) async throws -> [String] {
+        try await logs("listening", platform.services)
+        var times: [String] = []
+        for service in platform.services {
+            let client = platform.client.onPort(service.port)
+            let health = try await client.get("/health")
+            let postgres = health.json["components"]?["postgres"]
+            #expect(health.status == 503 && health.json["status"] == "down")
+            #expect(postgres?["status"] == "down" && postgres?["required"] == true)
+            #expect(postgres?["last_error"]?.stringValue?.isEmpty == false)
+            let ready = try await client.get("/readyz")
+            #expect(ready.status == 503 && String(decoding: ready.body, as: UTF8.self).contains("postgres: "))
+            times.append(postgres?["since"]?.stringValue ?? "")
+        }
+        return times
+    }
+
+    private func expectAllIsWell(_ platform: Platform, since before: [String]) async throws {
+        let parts: [Set<String>] = [
+            ["postgres", "redis", "broker"], ["postgres", "redis", "broker", "consumers", "policy", "model"],
+            ["postgres", "redis", "broker", "consumers", "policy"],
+        ]
+        for (index, service) in platform.services.enumerated() {
+            let client = platform.client.onPort(service.port)
+            for part in parts[index] { try await becomes("ok", part, client) }
+            let health = try await client.get("/health")
+            #expect(health.status == 200 && health.json["status"] == "ok")
+            let postgres = health.json["components"]?["postgres"]
+            // The error stays, and says what was wrong.
+            #expect(postgres?["last_error"]?.stringValue?.isEmpty == false)
+            #expect(postgres?["since"]?.stringValue ?? "" > before[index])
         }
     }
 }
