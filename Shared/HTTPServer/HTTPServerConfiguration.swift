@@ -64,7 +64,7 @@ package struct HTTPServerConfiguration: Sendable {
     ///
     /// Default 5 s; then the connection is cut.
     package var webSocketSilenceGrace = Duration.seconds(5)
-    /// How long a WebSocket's peer may take to answer a close.
+    /// How long a WebSocket's peer may take to answer a close once it is sent.
     ///
     /// Default 5 s; then the connection is cut.
     package var webSocketCloseTimeout = Duration.seconds(5)

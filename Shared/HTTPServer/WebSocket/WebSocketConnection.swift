@@ -27,7 +27,7 @@ package final class WebSocketConnection: @unchecked Sendable {
     private var hasEnded = false
     private var hasSentClose = false
     private var peerCode: UInt16?
-    private var closeDeadline: ContinuousClock.Instant?
+    private var awaitsClose = false
     private var lastHeard: ContinuousClock.Instant
     private var lastPing: ContinuousClock.Instant
 
@@ -192,7 +192,7 @@ package final class WebSocketConnection: @unchecked Sendable {
     func beginClose(code: UInt16, reason: String) {
         if isOver { return }
         sendClose(code: code, reason: reason)
-        closeDeadline = connection.now + connection.configuration.webSocketCloseTimeout
+        awaitsClose = true
         connection.writeWaiters.wakeAll()
         if connection.isReadable { connection.readInput() }
     }
@@ -230,7 +230,10 @@ package final class WebSocketConnection: @unchecked Sendable {
             // What the application does not take is not the client's silence.
             lastHeard = now
         }
-        if let closeDeadline, closeDeadline < now {
+        if awaitsClose, connection.output.isEmpty,
+            connection.lastProgress + connection.configuration.webSocketCloseTimeout < now
+        {
+            // As long as the close is on its way, behind what a slow reader has yet to take, the limit is the stall's.
             connection.kill()
         } else if lastHeard + silenceMax < now {
             connection.kill()

@@ -25,12 +25,14 @@ extension HTTPServerIntegrationTests {
             try await withServer(
                 configured { configuration in
                     configuration.highWaterBytes = 1 << 20
-                    configuration.webSocketCloseTimeout = .seconds(5)
+                    configuration.webSocketCloseTimeout = .milliseconds(100)
                 },
                 handler: handler
             ) { port in
                 let socket = try await RawSocket.webSocket(port: port)
                 try await eventually("the application to close") { closed.value == 1 }
+                // Longer than it may take to answer: it cannot answer what it has not been sent.
+                try await Task.sleep(for: .seconds(1))
                 // A client that wakes up now reads what was sent, and why it ended.
                 var code: UInt16?
                 while code == nil { code = try await socket.readFrame().closeCode }
