@@ -7,7 +7,7 @@ struct EncodedPipeline: Sendable {
         let offset: Int
         /// Bytes without the terminating NUL.
         let length: Int32
-        /// Sent in the binary format (`bytea`) rather than as text.
+        /// Sent in the binary format (`bytea`, `text[]`) rather than as text.
         let isBinary: Bool
     }
 
@@ -66,25 +66,33 @@ struct EncodedPipeline: Sendable {
             return
         case .bytes(let value):
             bytes.append(contentsOf: value)
-            slots.append(Slot(offset: start, length: Int32(clamping: value.count), isBinary: true))
-            bytes.append(0)
+            appendSlot(from: start, isBinary: true)
+            return
+        case .textArray(let values):
+            guard PostgresBinaryArray.append(values, to: &bytes) else { throw Self.containsNUL(number) }
+            appendSlot(from: start, isBinary: true)
             return
         case .text(let value): bytes.append(contentsOf: value.utf8)
         case .json(let value): bytes.append(contentsOf: value)
         case .int(let value): appendDecimal(value)
         case .double(let value): bytes.append(contentsOf: Self.text(of: value).utf8)
         case .bool(let value): bytes.append(value ? UInt8(ascii: "t") : UInt8(ascii: "f"))
-        case .textArray(let values): PostgresArrayLiteral.append(values, to: &bytes)
         case .intArray(let values): PostgresArrayLiteral.append(values, to: &bytes)
         }
-        guard !bytes[start...].contains(0) else {
-            throw PostgresError(
-                .invalidParameter,
-                "parameter $\(number) contains a NUL byte, which Postgres cannot store as text: reject or strip it"
-            )
-        }
-        slots.append(Slot(offset: start, length: Int32(clamping: bytes.count - start), isBinary: false))
+        guard !bytes[start...].contains(0) else { throw Self.containsNUL(number) }
+        appendSlot(from: start, isBinary: false)
+    }
+
+    private mutating func appendSlot(from start: Int, isBinary: Bool) {
+        slots.append(Slot(offset: start, length: Int32(clamping: bytes.count - start), isBinary: isBinary))
         bytes.append(0)
+    }
+
+    private static func containsNUL(_ number: Int) -> PostgresError {
+        PostgresError(
+            .invalidParameter,
+            "parameter $\(number) contains a NUL byte, which Postgres cannot store as text: reject or strip it"
+        )
     }
 
     private mutating func appendDecimal(_ value: Int64) {

@@ -1,34 +1,5 @@
 /// The text form of one-dimensional arrays, `{a,"b \"c\"",NULL}` (PostgreSQL manual, "Array Input and Output Syntax").
 package enum PostgresArrayLiteral {
-    /// The literal of a text array.
-    ///
-    /// Every element is quoted, so that none is taken for NULL or a delimiter.
-    /// - Parameter values: Elements; nil is NULL.
-    /// - Returns: The literal.
-    package static func text(_ values: [String?]) -> String {
-        var bytes: [UInt8] = []
-        append(values, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    static func append(_ values: [String?], to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "{"))
-        for (index, value) in values.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            guard let value else {
-                bytes.append(contentsOf: "NULL".utf8)
-                continue
-            }
-            bytes.append(UInt8(ascii: "\""))
-            for byte in value.utf8 {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
-                bytes.append(byte)
-            }
-            bytes.append(UInt8(ascii: "\""))
-        }
-        bytes.append(UInt8(ascii: "}"))
-    }
-
     static func append(_ values: [Int64?], to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "{"))
         for (index, value) in values.enumerated() {

@@ -20,23 +20,44 @@ struct EncodingTests {
             "SELECT",
             [
                 nil, "a", 0, .int(Int64.min), .int(Int64.max), 1.5, .double(.infinity), .double(-.infinity),
-                .double(.nan), true, false, .bytes([65, 0, 66]), .textArray(["a", nil]), .intArray([1, nil]),
+                .double(.nan), true, false, .bytes([65, 0, 66]), .intArray([1, nil]),
                 .json(Array("{}".utf8)), "",
             ]
         )
         #expect(
             texts(pipeline) == [
                 nil, "a", "0", "-9223372036854775808", "9223372036854775807", "1.5", "Infinity", "-Infinity", "NaN",
-                "t", "f", "A\0B", "{\"a\",NULL}", "{1,NULL}", "{}", "",
+                "t", "f", "A\0B", "{1,NULL}", "{}", "",
             ]
         )
         #expect(pipeline.slots.map(\.isBinary).firstIndex(of: true) == 11)
         #expect(pipeline.slots.filter(\.isBinary).count == 1)
     }
 
+    @Test("an array of texts in the server's binary form: header, dimension, each element behind its length")
+    func textArrays() throws {
+        func bytes(_ values: [String?]) throws -> [UInt8] {
+            var pipeline = EncodedPipeline()
+            try pipeline.append("SELECT", [.textArray(values)])
+            let slot = try #require(pipeline.slots.first)
+            #expect(slot.isBinary)
+            return Array(pipeline.bytes[slot.offset..<(slot.offset + Int(slot.length))])
+        }
+        #expect(try bytes([]) == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25])
+        #expect(
+            try bytes(["a\"b", nil, ""]) == [
+                0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 3, 0, 0, 0, 1,
+                0, 0, 0, 3, 97, 34, 98, 255, 255, 255, 255, 0, 0, 0, 0,
+            ]
+        )
+        // A length that takes more than one byte.
+        let long = try bytes([String(repeating: "x", count: 258)])
+        #expect(long[4..<8] == [0, 0, 0, 0] && long[20..<24] == [0, 0, 1, 2] && long.count == 24 + 258)
+    }
+
     @Test("NUL bytes are refused wherever they would be text")
     func nul() {
-        for parameter: PostgresParameter in ["a\0", .textArray(["\0"]), .json([0])] {
+        for parameter: PostgresParameter in ["a\0", .textArray(["a", nil, "b\0"]), .json([0])] {
             var pipeline = EncodedPipeline()
             let error = #expect(throws: PostgresError.self) { try pipeline.append("SELECT $1", [parameter]) }
             #expect(error?.code == .invalidParameter)

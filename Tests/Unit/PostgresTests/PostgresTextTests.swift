@@ -79,22 +79,16 @@ struct PostgresTextTests {
 
 @Suite("Array literals")
 struct PostgresArrayLiteralTests {
-    @Test(
-        "what is written is read back",
-        arguments: [
-            [], ["a"], [nil], ["NULL", nil, "null"],
-            ["", " ", "a,b", "{x}", "\"q\"", "\\", "\\\"", "ünï→🎉", "a\nb\tc"],
-        ] as [[String?]]
-    )
-    func roundTrip(values: [String?]) throws {
-        #expect(try PostgresArrayLiteral.parse(Array(PostgresArrayLiteral.text(values).utf8)) == values)
-    }
-
     @Test("the server's own spelling is read")
     func serverSpelling() throws {
         #expect(try PostgresArrayLiteral.parse(Array("{}".utf8)) == [])
         #expect(try PostgresArrayLiteral.parse(Array("{1,-2,NULL}".utf8)) == ["1", "-2", nil])
         #expect(try PostgresArrayLiteral.parse(Array("{abc,\"d e\",\"NULL\"}".utf8)) == ["abc", "d e", "NULL"])
+        #expect(
+            try PostgresArrayLiteral.parse(Array(#"{"",NULL,"\"q\"","\\","{x}"," "}"#.utf8)) == [
+                "", nil, "\"q\"", "\\", "{x}", " ",
+            ]
+        )
         #expect(try PostgresArrayLiteral.parse(Array("[0:1]={a,b}".utf8)) == ["a", "b"])
     }
 
@@ -104,19 +98,5 @@ struct PostgresArrayLiteralTests {
     )
     func broken(text: String) {
         #expect(throws: PostgresError.self) { try PostgresArrayLiteral.parse(Array(text.utf8)) }
-    }
-
-    @Test("random elements survive (seeded)", arguments: [1, 2, 3] as [UInt64])
-    func random(seed: UInt64) throws {
-        var generator = SeededRandom(seed: seed)
-        let alphabet: [Character] = ["\"", "\\", ",", "{", "}", " ", "N", "U", "L", "é", "🎉", "\n", "a"]
-        for _ in 0..<500 {
-            let values: [String?] = (0..<Int.random(in: 0..<6, using: &generator)).map { _ in
-                if Int.random(in: 0..<5, using: &generator) == 0 { return nil }
-                let count = Int.random(in: 0..<8, using: &generator)
-                return String((0..<count).compactMap { _ in alphabet.randomElement(using: &generator) })
-            }
-            #expect(try PostgresArrayLiteral.parse(Array(PostgresArrayLiteral.text(values).utf8)) == values)
-        }
     }
 }
