@@ -38,6 +38,9 @@ static const unsigned char group_shares_sql[] = {
 static const unsigned char memory_auto_sql[] = {
 #embed "database/0005_memory_auto.sql"
 };
+static const unsigned char statistics_sql[] = {
+#embed "database/0006_statistics.sql"
+};
 static const unsigned char openapi[] = {
 #embed "api/openapi.json"
 };
@@ -57,6 +60,7 @@ static const struct schemas_file files[] = {
     FILE_ENTRY("database/0003_memory.sql", memory_sql),
     FILE_ENTRY("database/0004_group_shares.sql", group_shares_sql),
     FILE_ENTRY("database/0005_memory_auto.sql", memory_auto_sql),
+    FILE_ENTRY("database/0006_statistics.sql", statistics_sql),
     FILE_ENTRY("api/openapi.json", openapi),
 };
 
