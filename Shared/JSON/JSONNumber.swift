@@ -6,7 +6,8 @@ package enum JSONNumber: Sendable {
     case integer(Int64)
     /// A finite double whose shortest decimal form is the number that was read.
     case double(Double)
-    /// The text of a number that neither of the others keeps exactly (`1e400`, 30 digits); valid by RFC 8259 §6.
+    /// The text of a number that neither of the others keeps exactly (`1e400`, 30 digits), or of an integer beyond 64
+    /// bits; valid by RFC 8259 §6.
     case literal(String)
 
     /// The value as `Int` when it is a whole number that fits, however it was written (`2`, `2.0`, `20e-1`).

@@ -46,7 +46,7 @@ extension JSONScanner {
             let value = Double(significand) / exactPowersOfTen[fractionDigits]
             return .double(isNegative ? -value : value)
         }
-        return slowNumber(start)
+        return slowNumber(start, isPlainInteger: isPlainInteger)
     }
 
     @inline(__always)
@@ -66,10 +66,16 @@ extension JSONScanner {
     }
 
     /// Keeps a number that the fast paths do not: as a double where that is exact, else as its text.
+    ///
+    /// An integer beyond 64 bits stays one, because a double would be written with a point or an exponent.
     @inline(never)
-    private func slowNumber(_ start: Int) -> JSONNumber {
+    private func slowNumber(_ start: Int, isPlainInteger: Bool) -> JSONNumber {
         let text = plainString(start, index)
-        if let integer = Int64(text), integer != 0 { return .integer(integer) }
+        if let integer = Int64(text) {
+            if integer != 0 { return .integer(integer) }
+        } else if isPlainInteger {
+            return .literal(text)
+        }
         guard let double = Double(text), double.isFinite else { return .literal(text) }
         if JSONDecimal(literal: text) == JSONDecimal(literal: double.description) { return .double(double) }
         return .literal(text)

@@ -106,19 +106,33 @@ package final class MemoryNodes: Sendable {
         return node
     }
 
-    /// The vectors nearest to another that the node knows, that one itself among them when it is known.
-    /// - Throws: `PostgresError`; ``MemoryError`` `indexFull`, and `busy` when it has not begun in time.
-    package func nearest(
-        to vector: [Double],
-        in key: MemoryNodeKey,
-        limit: Int = 3
-    ) async throws -> [VectorIndex.Neighbor] {
-        let deadline = ContinuousClock.now.advanced(by: configuration.predictionTime)
-        let node = try await upToDate(key, until: deadline, orElse: Self.late)
-        let query = node.read { $0.vectors.query(nearestTo: vector) }
-        guard let found = try await threads.run(until: deadline, { query.run(limit: limit) }) else { throw Self.late }
-        return found
+    /// What vectors bring into their events that were observed one after another.
+    /// - Parameters:
+    ///   - vectors: The vectors.
+    ///   - key: The node, of which all are compared with the same state.
+    /// - Returns: What each brings.
+    /// - Throws: `PostgresError`; ``MemoryError`` `indexFull`, and `busy` when it has not begun in time;
+    ///   `CancellationError`.
+    package func recall(_ vectors: [[Double]], in key: MemoryNodeKey) async throws -> [VectorRecall.Found] {
+        let node = try await upToDate(key, until: .now.advanced(by: configuration.predictionTime), orElse: Self.late)
+        var recall = VectorRecall(vectors, known: node.read { $0.vectors })
+        while !recall.isDone {
+            try Task.checkCancellation()
+            let current = recall
+            let deadline = ContinuousClock.now.advanced(by: configuration.predictionTime)
+            let next = try await threads.run(until: deadline) {
+                var next = current
+                next.run(until: .now.advanced(by: Self.recallTime))
+                return next
+            }
+            guard let next else { throw Self.late }
+            recall = next
+        }
+        return recall.found
     }
+
+    /// How long the vectors of one request keep a thread before others have their turn.
+    private static let recallTime = Duration.milliseconds(20)
 
     /// What a session predicts, for those who keep nothing of it.
     /// - Parameters:

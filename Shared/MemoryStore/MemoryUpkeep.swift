@@ -84,18 +84,19 @@ package struct MemoryUpkeep: Sendable {
         return try row.string("horizon")
     }
 
-    /// The notices behind a horizon, in order, each once.
-    /// - Returns: The notices, and the horizon to go on from.
+    /// The notices behind horizons, in order, each once.
+    /// - Parameter horizons: For each tenant that matters, from where on.
+    /// - Returns: The notices, and the horizon to go on from for all these tenants; nil: from where they are.
     /// - Throws: `PostgresError`.
     package func notices(
-        of tenants: [String],
-        since horizon: String
-    ) async throws -> (notices: [MemoryNotice], horizon: String) {
+        since horizons: [String: String]
+    ) async throws -> (notices: [MemoryNotice], horizon: String?) {
+        let tenants = horizons.keys.sorted()
         let results = try await database.batch(
             settings: TenantScope.settings(tenants),
-            [(MemoryUpkeepSQL.notices, [.textArray(tenants), .text(horizon)])]
+            [(MemoryUpkeepSQL.notices, [.textArray(tenants), .textArray(tenants.map { horizons[$0] })])]
         )
-        var next = horizon
+        var next: String?
         let notices = try results[0].rows.map { row in
             next = try row.string("horizon")
             return MemoryNotice(

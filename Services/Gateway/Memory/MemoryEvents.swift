@@ -33,8 +33,8 @@ final class MemoryEvents: Service, Sendable {
         var listeners: [Int: Listener] = [:]
         var nextID = 0
         var isClosed = false
-        /// Where to go on reading; nil while nobody listens.
-        var horizon: String?
+        /// Where to go on reading.
+        var horizons = NoticeHorizons()
     }
 
     let name = "memory-events"
@@ -95,7 +95,7 @@ final class MemoryEvents: Service, Sendable {
         defer { unsubscribe(id) }
         do {
             // From here on everything that happens is told; what was before is in the snapshot.
-            try await beginIfFirst()
+            try await beginIfFirst(tenantID)
             let count = try await sessions.count(tenantID: tenantID)
             let now = WallClock.now().iso8601
             let snapshot: JSONValue = [
@@ -135,10 +135,10 @@ final class MemoryEvents: Service, Sendable {
         state.withLock { $0.listeners.removeValue(forKey: id) }?.continuation.finish()
     }
 
-    private func beginIfFirst() async throws {
-        guard state.withLock({ $0.horizon }) == nil else { return }
+    private func beginIfFirst(_ tenantID: String) async throws {
+        if state.withLock({ $0.horizons.has(tenantID) }) { return }
         let now = try await upkeep.horizon()
-        state.withLock { if $0.horizon == nil { $0.horizon = now } }
+        state.withLock { $0.horizons.begin(tenantID, at: now) }
     }
 
     // MARK: Loops
@@ -157,14 +157,13 @@ final class MemoryEvents: Service, Sendable {
 
     private func poll() async {
         while !(await stopped.wait(atMost: limits.pollInterval)) {
-            let (tenants, horizon) = state.withLock { state in
-                if state.listeners.isEmpty { state.horizon = nil }
-                return (Set(state.listeners.values.map(\.tenantID)), state.horizon)
+            let reading = state.withLock { state in
+                state.horizons.reading(for: Set(state.listeners.values.map(\.tenantID)))
             }
-            guard let since = horizon else { continue }
+            if reading.isEmpty { continue }
             do {
-                let (notices, next) = try await upkeep.notices(of: tenants.sorted(), since: since)
-                state.withLock { $0.horizon = next }
+                let (notices, next) = try await upkeep.notices(since: reading)
+                if let next { state.withLock { $0.horizons.advance(reading, to: next) } }
                 for notice in notices { deliver(notice) }
             } catch {
                 logger.warning("news of sessions could not be read", [.error: .error(error)])

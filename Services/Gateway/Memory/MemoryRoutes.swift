@@ -161,8 +161,7 @@ struct MemoryRoutes: Sendable {
     func finalizeTraining(_ routed: RoutedRequest) async throws -> HTTPResponse {
         let started = ContinuousClock.now
         let state = try await snapshot(routed).state
-        let node = MemoryNodeKey(tenantID: state.key.tenantID, nodeID: state.nodeID)
-        let count = try await nodes.compute(node, prepare: { $0.patternCount }, { $0 })
+        let count = try await nodes.compute(state.node, prepare: { $0.patternCount }, { $0 })
         let (seconds, attoseconds) = started.duration(to: .now).components
         let milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
         return .json([
@@ -218,25 +217,15 @@ struct MemoryRoutes: Sendable {
         _ observations: [IncomingObservation],
         _ routed: RoutedRequest
     ) async throws -> [IncomingObservation] {
-        guard observations.contains(where: { !$0.observation.vectors.isEmpty }) else { return observations }
+        let sums = observations.map(\.observation.summedVector)
+        guard sums.contains(where: { $0 != nil }) else { return observations }
         let state = try await snapshot(routed).state
-        let node = MemoryNodeKey(tenantID: state.key.tenantID, nodeID: state.nodeID)
+        var found = try await nodes.recall(sums.compactMap(\.self), in: state.node)[...]
         var result = observations
-        var earlier = VectorIndex()
-        for (position, incoming) in observations.enumerated() {
-            guard let sum = incoming.observation.summedVector else { continue }
-            let symbol = VectorSymbol.make(sum)
-            let known = try await nodes.nearest(to: sum, in: node, limit: 3)
-            let near = (known + earlier.nearest(to: sum, limit: 3))
-                .sorted { ($0.distance, $0.symbol) < ($1.distance, $1.symbol) }
-                .map(\.symbol)
-            var nearest: [String] = []
-            for candidate in near where nearest.count < 3 && !nearest.contains(candidate) { nearest.append(candidate) }
-            result[position].vectorSymbols = [symbol] + nearest
-            if !known.contains(where: { $0.symbol == symbol }) {
-                result[position].newVector = sum
-                earlier.insert(sum)
-            }
+        for (position, sum) in sums.enumerated() {
+            guard let sum, let next = found.popFirst() else { continue }
+            result[position].vectorSymbols = next.symbols
+            if next.isNew { result[position].newVector = sum }
         }
         return result
     }

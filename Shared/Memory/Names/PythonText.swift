@@ -152,10 +152,11 @@ package enum PythonText {
         }
     }
 
-    /// `repr` of a number: whole ones as they are, others as Python's shortest `float`, which has an exponent below
-    /// 1e-4 and from 1e16 on.
+    /// `repr` of a number: integers as they are, however long, others as Python's shortest `float`, which has an
+    /// exponent below 1e-4 and from 1e16 on.
     private static func string(of number: JSONNumber) -> String {
         if case .integer(let value) = number { return String(value) }
+        if case .literal(let text) = number, text.utf8.allSatisfy({ $0 != 0x2E && $0 | 0x20 != 0x65 }) { return text }
         let value = number.doubleValue
         guard value.isFinite else { return value < 0 ? "-inf" : "inf" }
         // Swift writes an exponent from 2^53 on; up to 10^16, where Python begins, each of these is a whole number.

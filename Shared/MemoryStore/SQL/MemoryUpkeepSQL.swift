@@ -88,12 +88,14 @@ enum MemoryUpkeepSQL {
         SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon
         """
 
-    /// The notices of transactions from one horizon up to the present one, below which all transactions are over.
+    /// The notices of each tenant's transactions from its horizon up to the present one, below which all transactions
+    /// are over.
     static let notices: PostgresStatement = """
-        SELECT tenant_id, event_type, data, created_at, pg_snapshot_xmin(pg_current_snapshot())::text AS horizon
-        FROM memory_notices
-        WHERE tenant_id = ANY($1::text[]) AND written_in >= $2::xid8
-            AND written_in < pg_snapshot_xmin(pg_current_snapshot())
-        ORDER BY written_in, notice_id
+        SELECT n.tenant_id, n.event_type, n.data, n.created_at,
+            pg_snapshot_xmin(pg_current_snapshot())::text AS horizon
+        FROM unnest($1::text[], $2::text[]) AS i(tenant_id, since)
+        JOIN memory_notices n ON n.tenant_id = i.tenant_id AND n.written_in >= i.since::xid8
+        WHERE n.written_in < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY n.written_in, n.notice_id
         """
 }

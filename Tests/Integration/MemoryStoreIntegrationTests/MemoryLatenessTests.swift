@@ -49,7 +49,7 @@ struct MemoryLatenessTests {
             try await gateway.nodes.predict(from: state, atMost: 3, within: .milliseconds(50))
         }
         #expect(turn?.code == .predictionTooSlow)
-        let near = await #expect(throws: MemoryError.self) { try await gateway.nodes.nearest(to: [1], in: node) }
+        let near = await #expect(throws: MemoryError.self) { try await gateway.nodes.recall([[1]], in: node) }
         #expect(near?.code == .busy)
         let count = await #expect(throws: MemoryError.self) {
             try await gateway.nodes.compute(node, prepare: { $0.patternCount }, { $0 })

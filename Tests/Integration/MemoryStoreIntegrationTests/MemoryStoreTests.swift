@@ -267,8 +267,9 @@ struct MemoryStoreTests {
             }
             let node = MemoryNodeKey(tenantID: "default", nodeID: "node")
             for gateway in gateways {
-                let near = try await gateway.nodes.nearest(to: [2.2, 1], in: node)
-                #expect(near.map(\.symbol) == [[2.0, 1.0], [3.0, 1.0], [1.0, 1.0]].map { VectorSymbol.make($0) })
+                let found = try await gateway.nodes.recall([[2.2, 1]], in: node)
+                let expected = [[2.2, 1.0], [2.0, 1.0], [3.0, 1.0], [1.0, 1.0]].map { VectorSymbol.make($0) }
+                #expect(found.map(\.symbols) == [expected] && found.map(\.isNew) == [true])
             }
             #expect(try await gateways[0].endpoint.sql("SELECT count(*) FROM memory_vectors").contains("5"))
         }
