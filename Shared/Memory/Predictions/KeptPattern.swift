@@ -28,10 +28,11 @@ struct KeptPattern {
 
 /// Sums over an ensemble.
 ///
-/// Frequency times similarity is summed in integers of 128 bits (units of 2^−52), so that the sum does not depend on
-/// the order of the patterns: nodes that loaded the same patterns in different orders answer the same to the last bit.
+/// Frequency times similarity is summed in integers of 128 bits (units of 2^−60, of which every similarity from 2^−8 on
+/// is a whole number), so that the sum does not depend on the order of the patterns: nodes that loaded the same
+/// patterns in different orders answer the same to the last bit.
 struct WeightedSum {
-    private static let unit = 0x1p52
+    private static let unit = 0x1p60
 
     private var high: UInt64 = 0
     private var low: UInt64 = 0

@@ -83,19 +83,18 @@ enum MemoryUpkeepSQL {
         DELETE FROM memory_notices WHERE created_at < now() - $1::bigint * interval '1 millisecond'
         """
 
-    /// Where the notices stand now: who begins to listen gets what comes behind it.
+    /// Where the notices stand now: who begins to listen gets what becomes visible behind it.
     static let noticeHorizon: PostgresStatement = """
-        SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon
+        SELECT pg_current_snapshot()::text AS horizon
         """
 
-    /// The notices of each tenant's transactions from its horizon up to the present one, below which all transactions
-    /// are over.
+    /// The notices of each tenant that are visible now and were not at its horizon.
     static let notices: PostgresStatement = """
-        SELECT n.tenant_id, n.event_type, n.data, n.created_at,
-            pg_snapshot_xmin(pg_current_snapshot())::text AS horizon
+        SELECT n.tenant_id, n.event_type, n.data, n.created_at, pg_current_snapshot()::text AS horizon
         FROM unnest($1::text[], $2::text[]) AS i(tenant_id, since)
-        JOIN memory_notices n ON n.tenant_id = i.tenant_id AND n.written_in >= i.since::xid8
-        WHERE n.written_in < pg_snapshot_xmin(pg_current_snapshot())
+        JOIN memory_notices n ON n.tenant_id = i.tenant_id
+            AND n.written_in >= pg_snapshot_xmin(i.since::pg_snapshot)
+            AND NOT pg_visible_in_snapshot(n.written_in, i.since::pg_snapshot)
         ORDER BY n.written_in, n.notice_id
         """
 }

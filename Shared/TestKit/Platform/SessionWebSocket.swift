@@ -4,7 +4,7 @@ package import JSON
 package final class SessionWebSocket: Sendable {
     /// What came from the gateway.
     package enum Incoming: Sendable, Equatable {
-        /// A text message.
+        /// A text message; one that is no JSON comes as a string.
         case message(JSONValue)
         /// The end, with its code.
         case closed(Int)
@@ -60,7 +60,9 @@ package final class SessionWebSocket: Sendable {
             }
             let payload = try await socket.read(count: count, timeout: timeout)
             switch head[0] & 0x0F {
-            case 1: return .message(try JSONValue.parse(payload))
+            case 1:
+                let json = try? JSONValue.parse(payload)
+                return .message(json ?? .string(String(decoding: payload, as: UTF8.self)))
             case 8: return .closed(payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : 1005)
             case 9: try await write(opcode: 10, payload)
             default: throw TestKitError(.socket, "an unexpected frame: opcode \(head[0] & 0x0F)")

@@ -84,6 +84,48 @@ extension Platform {
     var memory: MemoryClient { MemoryClient(client) }
 }
 
+/// Makes calls with a session whose answers are compared as a whole.
+struct MemoryCaller: Sendable {
+    /// What sends the requests.
+    let memory: MemoryClient
+    /// The node.
+    let node: String
+    /// The session that `{id}` stands for.
+    var session = "none"
+
+    /// Makes a caller of a tenant of its own, so that nobody else begins sessions in it.
+    init(_ platform: Platform) async throws {
+        memory = MemoryClient(try await platform.makeTenant(unique("tenant")))
+        node = unique("node")
+    }
+
+    /// Makes a call, such as `GET /sessions/{id}/stm`, and holds its answer against the description of the API.
+    func call(
+        _ call: String,
+        _ body: JSONValue? = nil,
+        query: String = "",
+        names: [String: String] = [:],
+        status: Int = 200,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> JSONValue {
+        let words = call.split(separator: " ").map { String($0) }
+        var path = words[1].replacing("{id}", with: session)
+        for (name, value) in names { path = path.replacing("{\(name)}", with: value) }
+        var headers: HTTPClientHeaders = [:]
+        if body != nil { headers.append("Content-Type", "application/json") }
+        let bytes = body?.serialized() ?? []
+        let response = try await memory.http.request(words[0], path + query, body: bytes, headers: headers)
+        #expect(response.status == status, "\(response.json.string)", sourceLocation: sourceLocation)
+        try APISchemas.expect(response, answers: call, sourceLocation: sourceLocation)
+        return response.json
+    }
+}
+
+extension JSONValue {
+    /// Whether it is a moment in UTC, as the memory writes it.
+    var isMoment: Bool { stringValue?.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z/) != nil }
+}
+
 /// An answer that a test did not expect.
 struct MemoryRefusal: Error, CustomStringConvertible {
     let description: String

@@ -174,4 +174,35 @@ enum APISchemas {
         let violations = try schema(name).violations(value).map(\.description)
         #expect(violations == [], "\(name): \(value.string)", sourceLocation: sourceLocation)
     }
+
+    /// Expects an answer to be one that the description has for the call, `GET /sessions/{id}`, with a valid body.
+    static func expect(
+        _ response: PlatformResponse,
+        answers call: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let bytes = try #require(SchemaFile.bytes(named: "api/openapi.json"))
+        let description = try JSONValue.parse(bytes)
+        func resolved(_ pointer: [String]) -> (pointer: [String], value: JSONValue?) {
+            let value = pointer.reduce(Optional(description)) { $0?[$1] }
+            guard let target = value?["$ref"]?.stringValue else { return (pointer, value) }
+            return resolved(target.split(separator: "/").dropFirst().map { String($0) })
+        }
+        let words = call.split(separator: " ").map { String($0) }
+        let item = resolved(["paths", words[1]]).pointer
+        let answer = resolved(item + [words[0].lowercased(), "responses", "\(response.status)"])
+        let type = try #require(response.headers["content-type"], sourceLocation: sourceLocation)
+        try #require(
+            answer.value?["content"]?[type]?["schema"] != nil,
+            "\(call) has no answer \(response.status) as \(type)",
+            sourceLocation: sourceLocation
+        )
+        let pointer = (answer.pointer + ["content", type, "schema"]).map { $0.replacing("/", with: "~1") }
+        var compiler = JSONSchemaCompiler()
+        try compiler.add(description, uri: "urn:parley:openapi")
+        let place = pointer.joined(separator: "/").replacing("{", with: "%7B").replacing("}", with: "%7D")
+        let schema = try compiler.compile(["$ref": .string("urn:parley:openapi#/\(place)")])
+        let violations = schema.violations(response.json).map(\.description)
+        #expect(violations == [], "\(call): \(response.json.string)", sourceLocation: sourceLocation)
+    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Memory
 import TestKit
 import Testing
@@ -136,6 +137,82 @@ import Testing
             #expect(try await terminal.run("memory", "import", longest, input: "").exit == .exited(0))
             try await terminal.run("memory", "import", longest + "n", input: "").expectFailure(64, "1 to 256 bytes")
             try await terminal.run("memory", "export", "n", "--add").expectFailure(64, "--add")
+        }
+    }
+
+    /// Vectors and patterns with all that they can have, a line for each.
+    private func lines(_ count: Int) throws -> [String] {
+        try (0..<count).map { number in
+            if number % 10 == 0 {
+                let vector = [Double(number), 0.5]
+                return #"{"kind":"vector","name":"\#(VectorSymbol.make(vector))","vector":[\#(number),0.5]}"#
+            }
+            let more =
+                #","emotives":{"joy":[\#(number),null,1]},"metadata":{"k":["v\#(number)"]},"#
+                + #""affinity":{"joy":\#(number).5},"emotives_kept":4"#
+            return try line([["a\(number)", "b"], ["c"]], frequency: 1 + number % 7, more: more)
+        }
+    }
+
+    @Test func anImportThatWasKilledOrCutOffIsRunAgain() async throws {
+        try await withTerminal { terminal, endpoint in
+            let lines = try lines(1600)
+            let text = lines.joined(separator: "\n") + "\n"
+            #expect(try await terminal.run("memory", "import", "whole", input: text).exit == .exited(0))
+            let vectors = "SELECT json_agg(json_build_array(name, elements) ORDER BY name) FROM memory_vectors"
+            func held(_ node: String) async throws -> [String] {
+                let rows = try await endpoint.sql("\(state) '\(node)'")
+                return [rows, try await endpoint.sql("\(vectors) WHERE node_id = '\(node)'")]
+            }
+            func count(_ node: String) async throws -> String {
+                try await endpoint.sql(
+                    "SELECT (SELECT count(*) FROM memory_patterns WHERE node_id = '\(node)'),"
+                        + " (SELECT count(*) FROM memory_vectors WHERE node_id = '\(node)')"
+                )
+            }
+            let whole = try await held("whole")
+            #expect(try await count("whole") == "1440|160")
+
+            // Killed when it waits for more, with two batches in the database and a part of one in its hands.
+            let pipe = try Pipeline()
+            let (process, _) = try terminal.start("memory", "import", "killed", "--file", pipe.path)
+            try pipe.write(lines[..<1100].joined(separator: "\n") + "\n")
+            try await eventually("two batches", timeout: .seconds(60)) { try await count("killed") == "900|100" }
+            #expect(try await process.kill9() == .signaled(SIGKILL))
+            #expect(try await count("killed") == "900|100")
+            let again = try await terminal.run("memory", "import", "killed", input: text)
+            #expect(again.exit == .exited(0), "\(again.standardError)")
+            #expect(again.standardError.contains("1440 patterns and 160 vectors"))
+            #expect(again.standardError.contains(", 600 of them new or changed"))
+            #expect(try await held("killed") == whole, "nothing is missing, and nothing is there twice")
+
+            // A stream that breaks in the middle of a line.
+            let cut = lines[..<734].joined(separator: "\n") + "\n" + lines[734].prefix(40)
+            let broken = try await terminal.run("memory", "import", "cut", input: cut)
+            broken.expectFailure(1, "line 735: ", "the 734 lines before it are imported")
+            #expect(try await count("cut") == "660|74")
+            #expect(try await terminal.run("memory", "import", "cut", input: text).exit == .exited(0))
+            #expect(try await held("cut") == whole)
+        }
+    }
+
+    /// A named pipe that holds what a test writes until somebody reads it.
+    private final class Pipeline {
+        let path = TemporaryFolder.shared.uniquePath("pipe", suffix: ".jsonl")
+        private let descriptor: Int32
+
+        init() throws {
+            guard mkfifo(path, 0o600) == 0 else { throw POSIXError(.EIO) }
+            descriptor = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)
+            // F_SETPIPE_SZ, which the module of the C library does not have: as much as anybody may ask for.
+            guard descriptor >= 0, fcntl(descriptor, 1031, 1 << 20) >= 1 << 20 else { throw POSIXError(.EIO) }
+        }
+
+        deinit { close(descriptor) }
+
+        func write(_ text: String) throws {
+            let bytes = Array(text.utf8)
+            guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw POSIXError(.EIO) }
         }
     }
 
