@@ -13,10 +13,23 @@ struct WebSocketAutobahnTests {
         let behavior: String
         let behaviorClose: String
 
-        var passes: Bool {
-            ["OK", "NON-STRICT", "INFORMATIONAL"].contains(behavior) && ["OK", "INFORMATIONAL"].contains(behaviorClose)
+        func passes(mayBeLenient: Bool) -> Bool {
+            (["OK", "INFORMATIONAL"].contains(behavior) || behavior == "NON-STRICT" && mayBeLenient)
+                && ["OK", "INFORMATIONAL"].contains(behaviorClose)
         }
     }
+
+    /// The cases that may end as `NON-STRICT`, which the suite calls right, but not the best that could be.
+    ///
+    /// No other may. 3.2 to 5.15 send a good message and right behind it a frame that breaks the protocol, and hope for
+    /// the echo of the first. Here the violation closes the connection as soon as it is read (RFC 6455 §7.1.7), and
+    /// whoever answers the message meanwhile finds it over. 6.4.1 to 6.4.4 send text that is not UTF-8 in pieces and
+    /// hope for an end at the first wrong byte. Here a message is checked when it is whole (§8.1); its limit bounds
+    /// what is kept until then.
+    private static let lenientCases: Set<String> = [
+        "3.2", "3.3", "3.4", "4.1.3", "4.1.4", "4.1.5", "4.2.3", "4.2.4", "4.2.5", "5.15",
+        "6.4.1", "6.4.2", "6.4.3", "6.4.4",
+    ]
 
     private static let root = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -38,12 +51,13 @@ struct WebSocketAutobahnTests {
         let results = try await run(kosoku: folder, port: port)
         await server.shutdown(gracePeriod: .seconds(2))
 
-        let failed = results.filter { !$0.value.passes }
+        let failed = results.filter { !$0.value.passes(mayBeLenient: Self.lenientCases.contains($0.key)) }
             .map { "\($0.key): \($0.value.behavior), close \($0.value.behaviorClose)" }
         #expect(failed.sorted() == [])
         let counts = Dictionary(grouping: results.keys) { Int($0.prefix { $0 != "." }) ?? 0 }.mapValues(\.count)
         #expect(counts == Self.casesByGroup)
-        print("Autobahn: \(results.count - failed.count) of \(results.count) cases pass")
+        let lenient = results.filter { $0.value.behavior == "NON-STRICT" }.keys.sorted()
+        print("Autobahn: \(results.count - failed.count) of \(results.count) cases pass; not strict: \(lenient)")
     }
 
     private static let echo: @Sendable (WebSocketConnection) async -> Void = { socket in
