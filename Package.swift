@@ -237,7 +237,7 @@ let testTargets: [Target] = [
     tests("Performance", "BenchmarkTests", ["parley-bench"]),
     tests("Chaos", "ChaosTests", ["parley-chaos", "JSON", "TestKit"]),
     tests("Conformance", "ConformanceTests", ["JSONSchema", "JSON", "HTTPServer", "EventLoop", "Memory", "TestKit"]),
-    tests("Tidy", "TidyTests", []),
+    tests("Tidy", "TidyTests", ["TestKit"]),
 ]
 
 let package = Package(

@@ -5,9 +5,15 @@ TESTS_PASSED=0
 TESTS_FAILED=0
 TESTS_RUNS=0
 TEST_LOGS=.build/test-logs
+# Where the random numbers of fuzz tests begin when nobody says (SeededRandom.seed).
+# shellcheck disable=SC2034 # for the script that sources this file
+FIXED_SEED=20260131
 
-# chaos_targets: an expression for the tests that break a platform under load. Their bars are times, so nothing else runs
-# beside them.
+# at_once N: the setting by which Swift Testing runs at most so many tests, and cases of a test, at the same time.
+at_once() { printf 'SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=%d' "$1"; }
+
+# chaos_targets: an expression for the tests that break a platform under load. What they hold against bars are counts,
+# and times that leave room for a few scenarios side by side, but not for all the other tests.
 chaos_targets() { printf '^ChaosTests\\.'; }
 
 # targets_with_servers: an expression for `swift test` that matches the tests of all targets that start servers. They have
@@ -51,6 +57,29 @@ run_tests() {
   say "==> tests: $name"
   "$@" 2>&1 | tee "$log" || code=$?
   count_swift_testing "$log" "$code"
+}
+
+# begin_tests NAME COMMAND…: as run_tests, but beside what follows, until end_tests; one at a time. Should the script
+# end before that, the run is ended with it.
+begin_tests() {
+  BESIDE_NAME=$1
+  shift
+  TESTS_RUNS=$((TESTS_RUNS + 1))
+  mkdir -p "$TEST_LOGS"
+  say "==> tests: $BESIDE_NAME, beside what follows"
+  "$@" >"$TEST_LOGS/$BESIDE_NAME.log" 2>&1 &
+  BESIDE_PID=$!
+  trap 'kill "$BESIDE_PID" 2>/dev/null || true' EXIT
+}
+
+# end_tests: waits for the run that begin_tests began, shows its output, counts it.
+end_tests() {
+  local code=0
+  wait "$BESIDE_PID" || code=$?
+  trap - EXIT
+  say "==> tests: $BESIDE_NAME, run beside"
+  cat "$TEST_LOGS/$BESIDE_NAME.log"
+  count_swift_testing "$TEST_LOGS/$BESIDE_NAME.log" "$code"
 }
 
 # run_check NAME COMMAND…: a check that is no test: it counts only when it fails. CHECK_OK says how it went.
