@@ -117,7 +117,7 @@ package final class ChildProcess: Sendable {
 
     /// Waits for the process to end, `timeout` at most.
     @discardableResult
-    package func wait(timeout: Duration = .seconds(30)) async throws -> Exit {
+    package func wait(timeout: Duration = .seconds(60)) async throws -> Exit {
         try await eventuallyValue("the end of \(name)", timeout: timeout, interval: .milliseconds(2)) { exit }
     }
 

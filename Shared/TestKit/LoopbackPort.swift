@@ -1,14 +1,20 @@
 import Foundation
+import Synchronization
 
 /// Finds TCP ports on which nothing listens.
 package enum LoopbackPort {
-    /// A port of 127.0.0.1 that is free now.
+    /// Every port that was given in this process.
+    private static let given = Mutex<Set<UInt16>>([])
+
+    /// A port of 127.0.0.1 that is free now, and that nobody else in this process was or will be given.
     ///
-    /// It lies below the range from which the kernel takes ports for outgoing connections, so that none takes it before
-    /// the server that it is for.
+    /// It is its user's also while nothing listens there, such as before the start of a server or after its kill. It
+    /// lies below the range from which the kernel takes ports for outgoing connections, so that none takes it either;
+    /// and above that of the stack's test (`choose_ports` in `stack-test.sh`), which may run at the same time.
     package static func free() throws -> UInt16 {
-        for _ in 0..<100 {
+        for _ in 0..<1000 {
             let port = UInt16.random(in: 15_000..<32_000)
+            guard given.withLock({ $0.insert(port).inserted }) else { continue }
             if canBind(port) { return port }
         }
         throw TestKitError(.socket, "no free TCP port on 127.0.0.1")

@@ -137,7 +137,7 @@ package final class PostgresServer: Sendable {
 
     /// Starts it again at the same address with the same data.
     package func startAgain() async throws {
-        try await eventually("postgres to start again", timeout: .seconds(30), interval: .milliseconds(100)) {
+        try await eventually("postgres to start again", timeout: .seconds(60), interval: .milliseconds(100)) {
             try await self.server.start()
             return true
         }

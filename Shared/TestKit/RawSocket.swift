@@ -53,7 +53,7 @@ package final class RawSocket: Sendable {
     }
 
     /// Sends all bytes.
-    package func write(_ bytes: some Sequence<UInt8>, timeout: Duration = .seconds(10)) async throws {
+    package func write(_ bytes: some Sequence<UInt8>, timeout: Duration = .seconds(45)) async throws {
         let bytes = Array(bytes)
         try await onQueue { socket in
             var sent = 0
@@ -70,12 +70,12 @@ package final class RawSocket: Sendable {
     }
 
     /// Sends a text as UTF-8.
-    package func write(_ text: String, timeout: Duration = .seconds(10)) async throws {
+    package func write(_ text: String, timeout: Duration = .seconds(45)) async throws {
         try await write(text.utf8, timeout: timeout)
     }
 
     /// Receives up to and with `end`; throws when the peer closes before it.
-    package func read(until end: String, timeout: Duration = .seconds(10)) async throws -> [UInt8] {
+    package func read(until end: String, timeout: Duration = .seconds(45)) async throws -> [UInt8] {
         let end = Array(end.utf8)
         return try await onQueue { socket in
             while true {
@@ -88,7 +88,7 @@ package final class RawSocket: Sendable {
     }
 
     /// Receives exactly `count` bytes; throws when the peer closes before them.
-    package func read(count: Int, timeout: Duration = .seconds(10)) async throws -> [UInt8] {
+    package func read(count: Int, timeout: Duration = .seconds(45)) async throws -> [UInt8] {
         try await onQueue { socket in
             while true {
                 if let taken = socket.take(count: count) { return taken }
@@ -100,7 +100,7 @@ package final class RawSocket: Sendable {
     }
 
     /// Receives until the peer closes; a reset counts as closed.
-    package func readToEnd(timeout: Duration = .seconds(10)) async throws -> [UInt8] {
+    package func readToEnd(timeout: Duration = .seconds(45)) async throws -> [UInt8] {
         try await onQueue { socket in
             while try socket.receive(timeout: timeout) {}
             return socket.takeAll()

@@ -24,7 +24,7 @@ package final class ServerProcess: Sendable {
     }
 
     /// Starts the server and waits until it answers.
-    package func start(timeout: Duration = .seconds(20)) async throws {
+    package func start(timeout: Duration = .seconds(60)) async throws {
         let process = try launch()
         current.withLock { $0 = process }
         let clock = ContinuousClock()

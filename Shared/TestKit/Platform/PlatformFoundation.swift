@@ -39,7 +39,7 @@ struct PlatformFoundation: Sendable {
             throw TestKitError(.commandFailed, "parleyctl migrate: \(result.standardError)")
         }
         // The role belongs to the cluster: several platforms that start together change the same row.
-        try await eventually("the role \(Self.role)", timeout: .seconds(10), interval: .milliseconds(50)) {
+        try await eventually("the role \(Self.role)", timeout: .seconds(60), interval: .milliseconds(50)) {
             try await database.sql("ALTER ROLE \(Self.role) LOGIN")
             return true
         }

@@ -61,7 +61,7 @@ package final class PlatformService: Sendable {
 
     /// Starts it and waits until it says that it is ready.
     package func start() async throws {
-        try await server.start(timeout: .seconds(60))
+        try await server.start()
     }
 
     /// Kills it (SIGKILL) and waits until it is gone.

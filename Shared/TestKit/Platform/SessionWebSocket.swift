@@ -52,7 +52,7 @@ package final class SessionWebSocket: Sendable {
         while true {
             let head = try await socket.read(count: 2, timeout: timeout)
             // The rest of a frame is on its way: giving it up here would leave the reader in its middle.
-            let timeout = max(timeout, .seconds(10))
+            let timeout = max(timeout, .seconds(45))
             var count = Int(head[1] & 0x7F)
             if count >= 126 {
                 let length = try await socket.read(count: count == 126 ? 2 : 8, timeout: timeout)

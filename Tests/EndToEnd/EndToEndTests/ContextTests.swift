@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// What a model is told of the conversation before a message.
-@Suite(.serialized, .timeLimit(.minutes(4)), .serviceLogs)
+@Suite(.timeLimit(.minutes(4)), .serviceLogs)
 struct ContextTests {
     /// A conversation in which every message is made so that the model says something that is known.
     private struct Conversation {
@@ -208,7 +208,7 @@ struct ContextTests {
                 .split(separator: "\n").map(String.init)
             try #require(seqs.count == 2)
             let key = "parley:context:{default}/\(session)"
-            let value = try await eventuallyValue("the context of \(session)", timeout: .seconds(30)) {
+            let value = try await eventuallyValue("the context of \(session)", timeout: .seconds(60)) {
                 let value = try await redis(platform, ["GET", key])
                 return value.contains("\"last_turn\":\(seqs[1])") ? value : nil
             }

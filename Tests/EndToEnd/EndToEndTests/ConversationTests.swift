@@ -150,7 +150,7 @@ struct ConversationTests {
             #expect(refused.headers["retry-after"] == "1")
             gate.open()
 
-            try await eventually("20 answers", timeout: .seconds(30), interval: .milliseconds(50)) {
+            try await eventually("20 answers", timeout: .seconds(60), interval: .milliseconds(50)) {
                 try await platform.client.history(session, "limit=100").count == 40
             }
             let events = try await platform.client.history(session, "limit=100&order=asc")

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// Tools that are HTTP endpoints, from the operator's file to what they did in the world.
-@Suite(.serialized, .timeLimit(.minutes(3)), .serviceLogs)
+@Suite(.timeLimit(.minutes(3)), .serviceLogs)
 struct HTTPToolTests {
     private static func json(_ text: String) -> HTTPResponse {
         HTTPResponse(status: 200, body: .bytes(Array(text.utf8)))
@@ -147,7 +147,7 @@ struct HTTPToolTests {
             #expect(metrics.contains("parley_breaker_state{breaker=\"tool:pay\"} 2\n"))
             #expect(platform.executor.log.contains("a circuit breaker opened"))
             isBroken.withLock { $0 = false }
-            try await eventually("a call that goes through", timeout: .seconds(30), interval: .milliseconds(500)) {
+            try await eventually("a call that goes through", timeout: .seconds(60), interval: .milliseconds(500)) {
                 try await Self.call("pay", on: platform)["payload"] == ["seen": 1]
             }
             #expect(try await breaker()?["state"] == "closed")

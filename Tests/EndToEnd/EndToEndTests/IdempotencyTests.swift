@@ -194,27 +194,17 @@ struct IdempotencyTests {
         try await withOwnPlatform { platform in
             let message: JSONValue = ["session_id": "s", "message": "exactly once"]
             // Whoever writes to the outbox waits, the commit comes when the gateway is gone.
-            async let lock = platform.sql(
-                "BEGIN; LOCK TABLE outbox IN SHARE MODE; SELECT pg_sleep(5); COMMIT"
-            )
-            try await eventually("the lock") {
-                try await platform.sql("SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND granted") == "1"
+            try await platform.locking("outbox", mode: "SHARE") {
+                async let cutOff = post(platform.client, key: "k", message)
+                try await eventually("the commit that waits") {
+                    // Relays wait too: what counts is the statement that accepts.
+                    try await platform.waitingForLocks("%INSERT INTO sessions AS%") == 1
+                }
+                try await platform.gateway.kill9()
+                let lost = try? await cutOff
+                #expect(lost == nil)
+                #expect(try await platform.sql("SELECT count(*) FROM turns") == "0", "the commit came too early")
             }
-            async let cutOff = post(platform.client, key: "k", message)
-            try await eventually("the commit that waits") {
-                // Relays wait too: what counts is the statement that accepts.
-                try await platform.sql(
-                    """
-                    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                    AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO sessions AS%'
-                    """
-                ) == "1"
-            }
-            try await platform.gateway.kill9()
-            let lost = try? await cutOff
-            #expect(lost == nil)
-            #expect(try await platform.sql("SELECT count(*) FROM turns") == "0", "the commit came too early")
-            _ = try await lock
             try await eventually("the commit") { try await platform.sql("SELECT count(*) FROM turns") == "1" }
             try await platform.gateway.start()
             let answer = try await post(platform.client, key: "k", message)

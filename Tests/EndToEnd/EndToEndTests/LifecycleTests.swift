@@ -2,8 +2,8 @@ import JSON
 import TestKit
 import Testing
 
-/// Stops, crashes and restarts; each test has a platform of its own, one after another.
-@Suite(.serialized, .timeLimit(.minutes(2)), .serviceLogs)
+/// Stops, crashes and restarts; each test has a platform of its own.
+@Suite(.timeLimit(.minutes(2)), .serviceLogs)
 struct LifecycleTests {
     private static let slow = (1...20).map { "word\($0)" }.joined(separator: " ")
 

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// Turns whose tool never answers, or whose tool's answer is lost.
-@Suite(.serialized, .timeLimit(.minutes(3)), .serviceLogs)
+@Suite(.timeLimit(.minutes(3)), .serviceLogs)
 struct LostToolTests {
     /// A model that calls a tool once and then says what came of it.
     private static func calling(_ tool: String, on platform: Platform) -> String {

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// Personas with `memory: auto` at their limits and in trouble; each test has a platform of its own.
-@Suite(.serialized, .timeLimit(.minutes(4)), .serviceLogs)
+@Suite(.timeLimit(.minutes(4)), .serviceLogs)
 struct MemoryAutoFaultTests {
     @Test("A conversation becomes a pattern at as many messages as are set; of a message only so many words count")
     func limits() async throws {
@@ -107,22 +107,10 @@ struct MemoryAutoFaultTests {
             #expect(try await count("failed"))
             try await platform.sql("ALTER TABLE away RENAME TO memory_observations")
 
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    try await platform.sql(
-                        "BEGIN; LOCK TABLE memory_sessions IN EXCLUSIVE MODE; SELECT pg_sleep(8); COMMIT"
-                    )
-                }
-                try await eventually("the lock") {
-                    try await platform.sql(
-                        "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock'"
-                            + " AND relation = 'memory_sessions'::regclass"
-                    ) == "1"
-                }
+            try await platform.locking("memory_sessions", mode: "EXCLUSIVE") {
                 let late = try await platform.client.converse("two", session: session, persona: persona)
                 #expect(late["metadata"] == nil)
                 #expect(try await count("timed_out"))
-                try await group.waitForAll()
             }
             try await platform.client.converse("three", session: session, persona: persona)
             // The first is gone with the failure. The late one may be there, once.

@@ -224,7 +224,7 @@ struct MemoryTests {
             let used = ContinuousClock.now
             let session = try await memory.begin(node, ["ttl_seconds": 2])
             #expect(try await platform.client.get("/sessions/\(session)/exists").json["exists"] == true)
-            try await eventually("the end of the session", timeout: .seconds(30), interval: .milliseconds(20)) {
+            try await eventually("the end of the session", timeout: .seconds(60), interval: .milliseconds(20)) {
                 try await platform.client.get("/sessions/\(session)/exists").json["exists"] == false
             }
             let lived = used.duration(to: .now)

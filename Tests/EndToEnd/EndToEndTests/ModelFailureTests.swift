@@ -5,7 +5,7 @@ import Testing
 /// A model that fails: it is asked again, then its fallback, or the turn ends with an honest reason.
 ///
 /// Each test has a platform of its own: what fails here opens breakers that others would meet.
-@Suite(.serialized, .timeLimit(.minutes(3)), .serviceLogs)
+@Suite(.timeLimit(.minutes(3)), .serviceLogs)
 struct ModelFailureTests {
     @Test("Errors that pass are tried again, and the client sees nothing of them")
     func passingErrors() async throws {

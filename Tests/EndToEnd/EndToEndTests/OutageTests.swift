@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// What the platform does while a part that it stands on is gone, and that it goes on by itself when it is back.
-@Suite(.serialized, .timeLimit(.minutes(4)), .serviceLogs)
+@Suite(.timeLimit(.minutes(4)), .serviceLogs)
 struct OutageTests {
     private static let patience = Duration.seconds(60)
 

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// What the policies deny does not happen, and whoever asked is told why.
-@Suite(.serialized, .timeLimit(.minutes(3)), .serviceLogs)
+@Suite(.timeLimit(.minutes(3)), .serviceLogs)
 struct PolicyRuleTests {
     private func failure(_ platform: Platform, _ text: String, persona: String) async throws -> JSONValue {
         let sent = try await platform.client.post(text, session: unique("policy"), persona: persona)

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// The limits of the gateway's server, as they are set.
-@Suite(.serialized, .timeLimit(.minutes(3)), .serviceLogs)
+@Suite(.timeLimit(.minutes(3)), .serviceLogs)
 struct ServerLimitTests {
     private func statusLine(_ port: UInt16, _ text: String) async throws -> String {
         let socket = try await RawSocket.connect(port: port)

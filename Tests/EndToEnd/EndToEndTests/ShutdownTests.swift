@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// SIGTERM while something is in the way: a server that is gone, or tools that run.
-@Suite(.serialized, .timeLimit(.minutes(4)), .serviceLogs)
+@Suite(.timeLimit(.minutes(4)), .serviceLogs)
 struct ShutdownTests {
     /// Ends every service at the same time.
     /// - Returns: How each ended, by its program, and how long the slowest took.
@@ -105,7 +105,7 @@ struct ShutdownTests {
     func toolsEnd() async throws {
         try await withToolsRunning(drain: "15s") { platform, server, gate, sent in
             async let exit = platform.executor.terminate()
-            try await eventually("the stop", timeout: .seconds(30)) { platform.executor.log.contains("stop requested") }
+            try await eventually("the stop", timeout: .seconds(60)) { platform.executor.log.contains("stop requested") }
             gate.open()
             #expect(try await exit == .exited(0))
             for message in sent.values {

@@ -82,15 +82,21 @@ extension Platform {
         }
     }
 
-    /// Runs `body` while another connection holds a table, so that whoever touches it waits.
-    func locking<T>(_ table: String, _ body: () async throws -> T) async throws -> T {
-        async let holder = try? sql("BEGIN; LOCK TABLE \(table) IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)")
-        try await eventually("the lock on \(table)", timeout: .seconds(30)) {
+    /// Runs `body` while another connection holds a table, so that whoever touches it waits, or with another mode than
+    /// `ACCESS EXCLUSIVE` whoever writes to it.
+    func locking<T>(
+        _ table: String,
+        mode: String = "ACCESS EXCLUSIVE",
+        _ body: () async throws -> T
+    ) async throws -> T {
+        let lock = "BEGIN; LOCK TABLE \(table) IN \(mode) MODE"
+        let name = mode.capitalized.filter { $0 != " " } + "Lock"
+        async let holder = try? sql("\(lock); SELECT pg_sleep(120)")
+        try await eventually("the lock on \(table)", timeout: .seconds(60)) {
             try await sql(
                 """
                 SELECT count(*) FROM pg_locks JOIN pg_class c ON c.oid = relation JOIN pg_database d ON d.oid = database
-                WHERE datname = current_database() AND c.relname = '\(table)' AND granted
-                    AND mode = 'AccessExclusiveLock'
+                WHERE datname = current_database() AND c.relname = '\(table)' AND granted AND mode = '\(name)'
                 """
             ) == "1"
         }
@@ -104,7 +110,7 @@ extension Platform {
         _ = try? await sql(
             """
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND query LIKE 'BEGIN; LOCK TABLE \(table) IN ACCESS EXCLUSIVE%'
+            WHERE datname = current_database() AND query LIKE '\(lock)%'
             """
         )
         _ = await holder

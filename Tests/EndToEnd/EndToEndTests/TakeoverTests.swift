@@ -2,8 +2,8 @@ import JSON
 import TestKit
 import Testing
 
-/// Two workers, of which one is lost, stalls or stops: each test has a platform of its own, one after another.
-@Suite(.serialized, .timeLimit(.minutes(3)), .serviceLogs)
+/// Two workers, of which one is lost, stalls or stops: each test has a platform of its own.
+@Suite(.timeLimit(.minutes(3)), .serviceLogs)
 struct TakeoverTests {
     private func options(lease: String = "3s", _ worker: [String: String] = [:]) -> PlatformOptions {
         var options = PlatformOptions()
@@ -100,7 +100,8 @@ struct TakeoverTests {
         "A worker stalls in a model call: its turn is taken over, and when it wakes it ends the call and writes nothing"
     )
     func stalled() async throws {
-        try await withOwnPlatform(options(lease: "1500ms")) { platform in
+        let settings = ["PARLEY_MODEL_IDLE_TIMEOUT": "120s"]
+        try await withOwnPlatform(options(lease: "1500ms", settings)) { platform in
             let marker = platform.model.answer { _, count in count == 0 ? .hang : .text("from the second") }
             let session = unique("stall")
             let sent = try await platform.client.post("Hello \(marker)", session: session)
@@ -112,8 +113,8 @@ struct TakeoverTests {
             #expect(turn["attempt"] == 2)
             let hangUps = platform.model.server.hangUpCount
             platform.worker.process?.resume()
-            // Without the lease the call is of no use: it ends before the model's idle timeout is over (15 s).
-            try await eventually("the end of the first call", timeout: .seconds(10)) {
+            // Without the lease the call is of no use: it ends long before the model's idle timeout is over.
+            try await eventually("the end of the first call") {
                 platform.model.server.hangUpCount == hangUps + 1
             }
             try await eventually("the turn is dropped") {
@@ -135,7 +136,7 @@ struct TakeoverTests {
             try await eventually("the model call") { platform.model.requests(marker).count == 1 }
             try await platform.addService("parley-worker").start()
             #expect(try await platform.worker.terminate() == .exited(0))
-            #expect(try await platform.client.answer(to: sent, timeout: .seconds(20)) == "from the second")
+            #expect(try await platform.client.answer(to: sent, timeout: .seconds(45)) == "from the second")
             #expect(try await platform.client.finishedTurn(sent.eventID)["attempt"] == 2)
             #expect(try await counts(platform) == "1|1|t")
         }

@@ -23,7 +23,7 @@ final class Gauge: Sendable {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(3)))
 struct ConsumerTests {
     @Test("Records of a key are handled in order, those of different keys side by side")
     func ordersPerKey() async throws {
@@ -173,7 +173,7 @@ struct ConsumerTests {
                     }
                 }
                 group.addTask { try await two.run { seenByTwo.append($0) } }
-                try await eventually("a fair share", timeout: .seconds(20)) {
+                try await eventually("a fair share") {
                     one.assignedPartitions(of: fixture.topic).count == 2
                         && two.assignedPartitions(of: fixture.topic).count == 2
                 }
@@ -183,7 +183,7 @@ struct ConsumerTests {
                 #expect(seenByOne.count > 0 && seenByTwo.count > 0)
                 let died = ContinuousClock.now
                 one.crash()
-                try await eventually("the survivor has all", timeout: .seconds(15)) {
+                try await eventually("the survivor has all") {
                     Set(seenByTwo.texts).count == 40
                 }
                 print("takeover after a crash: \(ContinuousClock.now - died)")
@@ -249,7 +249,7 @@ struct ConsumerTests {
                     seen.append(record)
                 }
             ) {
-                let inOne = try await eventuallyValue("partition 1 is through", timeout: .seconds(30)) {
+                let inOne = try await eventuallyValue("partition 1 is through") {
                     let lag = try await TopicAdmin(configuration: fixture.configuration, logger: .disabled)
                         .lag(group: fixture.group, topics: [fixture.topic])
                     return lag.first { $0.partition == 1 && $0.lag == 0 }?.endOffset

@@ -3,7 +3,7 @@ import Observability
 import TestKit
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(3)))
 struct GroupTests {
     @Test("A member that joins and leaves in mid-flow loses nothing and repeats nothing")
     func rebalancesUnderLoad() async throws {
@@ -30,11 +30,11 @@ struct GroupTests {
                     staying.assignedPartitions(of: fixture.topic).count == 4
                 }
                 group.addTask { try await passing.run(handler: handler) }
-                try await eventually("both have some", timeout: .seconds(20)) {
+                try await eventually("both have some", timeout: .seconds(60)) {
                     passing.assignedPartitions(of: fixture.topic).count == 2 && passing.metrics.finished > 50
                 }
                 passing.shutdown()
-                try await eventually("all records", timeout: .seconds(30)) { Set(seen.texts).count == total }
+                try await eventually("all records", timeout: .seconds(60)) { Set(seen.texts).count == total }
                 staying.shutdown()
                 try await group.waitForAll()
             }
@@ -91,17 +91,17 @@ struct GroupTests {
             let seen = Collected()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await one.run { seen.append($0) } }
-                try await eventually("the first has all", timeout: .seconds(40)) {
+                try await eventually("the first has all", timeout: .seconds(60)) {
                     one.assignedPartitions(of: fixture.topic).count == 4
                 }
                 try await fixture.publish((0..<100).map { fixture.record("key-\($0)", "a-\($0)") })
                 group.addTask { try await two.run { seen.append($0) } }
-                try await eventually("each has half", timeout: .seconds(40)) {
+                try await eventually("each has half", timeout: .seconds(60)) {
                     one.assignedPartitions(of: fixture.topic).count == 2
                         && two.assignedPartitions(of: fixture.topic).count == 2
                 }
                 try await fixture.publish((0..<100).map { fixture.record("key-\($0)", "b-\($0)") })
-                try await eventually("all records", timeout: .seconds(20)) { seen.count >= 200 }
+                try await eventually("all records", timeout: .seconds(60)) { seen.count >= 200 }
                 one.shutdown()
                 two.shutdown()
                 try await group.waitForAll()

@@ -32,7 +32,7 @@ struct PerformanceTests {
                 hops.sort()
                 acknowledgements.sort()
                 print("hop p50 \(hops[100]), p99 \(hops[198]); acknowledged p50 \(acknowledgements[100])")
-                #expect(hops[100] < .milliseconds(60))
+                #expect(hops[100] < .milliseconds(200))
             }
             await producer.close()
         }
@@ -67,7 +67,7 @@ struct PerformanceTests {
                 try await eventually("the first") { first.count > 0 }
                 let began = ContinuousClock.now
                 let (cpu, done) = (cpuSeconds(), consumer.metrics.finished)
-                try await eventually("all records", timeout: .seconds(30)) { consumer.metrics.finished == total }
+                try await eventually("all records") { consumer.metrics.finished == total }
                 let seconds = (ContinuousClock.now - began) / .seconds(1)
                 let count = Double(UInt64(total) - done)
                 let microseconds = (cpuSeconds() - cpu) * 1e6 / count

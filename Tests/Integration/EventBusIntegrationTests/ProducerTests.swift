@@ -3,7 +3,7 @@ import Observability
 import TestKit
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(2)))
 struct ProducerTests {
     @Test("A record at the size limit goes through; one over it is named, and the others are delivered")
     func limitsTheSize() async throws {
@@ -64,7 +64,7 @@ struct ProducerTests {
             print("unknown topic after \(ContinuousClock.now - began): \(error)")
             #expect([.unknownTopic, .deliveryTimedOut].contains(error.code))
             #expect(error.isRetriable && error.failures.count == 1)
-            #expect(ContinuousClock.now - began < .seconds(5))
+            #expect(ContinuousClock.now - began < .seconds(20))
             let topics = try await TopicAdmin(configuration: fixture.configuration, logger: .disabled).listTopics()
             #expect(!topics.contains { $0.name == fixture.topic }, "publishing creates no topic")
             await producer.close()

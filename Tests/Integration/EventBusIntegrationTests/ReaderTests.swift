@@ -23,7 +23,7 @@ func reading(
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(2)))
 struct ReaderTests {
     @Test("Every reader gets the records of all partitions, in order within each")
     func seesAllPartitions() async throws {

@@ -3,7 +3,7 @@ import Observability
 import TestKit
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(3)))
 struct RestartTests {
     @Test("After a broker restart without data everything goes on by itself")
     func survivesALostBroker() async throws {
@@ -38,9 +38,9 @@ struct RestartTests {
                 print("publishing again after \(ContinuousClock.now - back), resets \(producer.metrics.resets)")
                 #expect(ContinuousClock.now - back < .seconds(8), "sooner than records time out")
                 let expected = Set((0..<40).map { "after-\($0)" })
-                try await eventually("the reader has all", timeout: .seconds(20)) { expected.isSubset(of: read.texts) }
+                try await eventually("the reader has all") { expected.isSubset(of: read.texts) }
                 print("reading again after \(ContinuousClock.now - back), resets \(reader.metrics.resets)")
-                try await eventually("the consumer has all", timeout: .seconds(20)) {
+                try await eventually("the consumer has all") {
                     expected.isSubset(of: consumed.texts)
                 }
                 print("consuming again after \(ContinuousClock.now - back)")
@@ -77,7 +77,7 @@ struct RestartTests {
                 try await broker.kill9()
                 try await broker.restart()
                 try await publishUntilDelivered(fixture.record("key", "after"), producer)
-                try await eventually("the record after", timeout: .seconds(20)) { read.texts.contains("after") }
+                try await eventually("the record after") { read.texts.contains("after") }
                 await producer.close()
                 reader.shutdown()
                 keeper.shutdown()

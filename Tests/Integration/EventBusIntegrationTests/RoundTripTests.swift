@@ -3,7 +3,7 @@ import Observability
 import TestKit
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(2)))
 struct RoundTripTests {
     @Test("A record arrives with key, value, headers and time")
     func arrivesWhole() async throws {

@@ -4,7 +4,7 @@ import Observability
 import TestKit
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(2)))
 struct ServiceTests {
     @Test("The parts of a program start, pass a record on and stop in order")
     func runAsServices() async throws {

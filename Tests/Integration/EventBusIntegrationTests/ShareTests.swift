@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// Consumers that are told from outside which partitions are theirs.
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(3)))
 struct ShareTests {
     private func consumer(_ fixture: BusFixture, _ shares: PartitionShares) throws -> BusConsumer {
         try BusConsumer(
@@ -94,7 +94,7 @@ struct ShareTests {
                                 try await Task.sleep(for: .milliseconds(100))
                             }
                         }
-                        try await eventually("all of the \(round) log", timeout: .seconds(20)) {
+                        try await eventually("all of the \(round) log", timeout: .seconds(60)) {
                             expected.isSubset(of: seen.texts)
                         }
                         print("the \(round) log was read after \(ContinuousClock.now - back)")

@@ -24,7 +24,7 @@ extension HTTPServerIntegrationTests {
                 }
                 #expect(try await socket.readFrame().closeCode == 1000)
                 try await socket.write(RawFrame.close(1000))
-                #expect(try await socket.readToEnd(timeout: .seconds(5)) == [])
+                #expect(try await socket.readToEnd(timeout: .seconds(30)) == [])
             }
         }
 
@@ -37,7 +37,7 @@ extension HTTPServerIntegrationTests {
                 try await socket.write("GET /tar")
                 socket.finishWriting()
                 #expect(try await socket.readResponse().text == "slow")
-                #expect(try await socket.readToEnd(timeout: .seconds(5)) == [])
+                #expect(try await socket.readToEnd(timeout: .seconds(30)) == [])
             }
         }
 

@@ -134,7 +134,10 @@ struct MemoryLimitTests {
                         _ = try await blocker.query("SELECT FROM memory_nodes WHERE node_id = 'n0' FOR UPDATE")
                         blocked.isSet.store(true, ordering: .sequentiallyConsistent)
                         try await eventually("both to wait for the first node") {
-                            let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                            let waiting = """
+                                SELECT count(*) FROM pg_stat_activity
+                                WHERE datname = current_database() AND wait_event_type = 'Lock'
+                                """
                             return try await gateways[0].endpoint.sql(waiting) == "2"
                         }
                     }

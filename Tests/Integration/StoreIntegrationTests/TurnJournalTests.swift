@@ -93,7 +93,7 @@ import Testing
         configuration.publishAfterMax = .milliseconds(1)
         try await withStores(configuration) { stores in
             _ = try await stores.accept("forgotten")
-            try await eventually("the forgotten turn", timeout: .seconds(10)) {
+            try await eventually("the forgotten turn") {
                 try await stores.turns.abandonedSessions(tenants: ["default"], limit: 10).map(\.sessionID)
                     == ["forgotten"]
             }

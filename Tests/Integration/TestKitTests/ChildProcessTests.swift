@@ -97,4 +97,10 @@ import Testing
         #expect(port < 32_768)
         #expect(!LoopbackPort.isListening(port))
     }
+
+    @Test func aPortIsGivenOnce() throws {
+        // Nothing listens on them, so only who remembers them does not give some of so many twice.
+        let ports = try (0..<1000).map { _ in try freePort() }
+        #expect(Set(ports).count == ports.count)
+    }
 }

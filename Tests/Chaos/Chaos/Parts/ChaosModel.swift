@@ -57,7 +57,7 @@ final class ChaosModel: Sendable {
     /// Waits for one more call.
     func nextCall() async throws {
         let before = arrivals
-        try await eventually("a model call", timeout: .seconds(30), interval: .milliseconds(1)) {
+        try await eventually("a model call", timeout: .seconds(60), interval: .milliseconds(1)) {
             self.arrivals > before
         }
     }

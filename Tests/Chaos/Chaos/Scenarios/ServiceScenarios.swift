@@ -12,7 +12,7 @@ enum ExecutorScenarios {
             faults: { run in
                 try await run.reach(0.3)
                 run.parts.effects.hold(true)
-                try await eventually("tools that run", timeout: .seconds(30)) { run.parts.effects.inside >= 4 }
+                try await eventually("tools that run", timeout: .seconds(60)) { run.parts.effects.inside >= 4 }
                 run.markFault()
                 try await run.platform.executor.kill9()
                 run.parts.effects.hold(false)
@@ -25,7 +25,7 @@ enum ExecutorScenarios {
             faults: { run in
                 try await run.reach(0.3)
                 run.parts.effects.hold(true)
-                try await eventually("tools that run", timeout: .seconds(30)) { run.parts.effects.inside >= 4 }
+                try await eventually("tools that run", timeout: .seconds(60)) { run.parts.effects.inside >= 4 }
                 run.markFault()
                 try await run.platform.executor.kill9()
                 run.parts.effects.hold(false)

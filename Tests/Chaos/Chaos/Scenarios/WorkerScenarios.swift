@@ -65,7 +65,7 @@ enum WorkerScenarios {
         faults: { run in
             try await run.reach(0.3)
             run.parts.effects.hold(true)
-            try await eventually("tools that run", timeout: .seconds(30)) { run.parts.effects.inside >= 3 }
+            try await eventually("tools that run", timeout: .seconds(60)) { run.parts.effects.inside >= 3 }
             run.markFault()
             try await run.platform.worker.kill9()
             run.parts.effects.hold(false)
