@@ -27,7 +27,7 @@ struct ProxyTests {
     private static let question = "POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
 
     /// Sends a request and reads the whole answer.
-    private func ask(_ socket: RawSocket, timeout: Duration = .seconds(10)) async throws -> String {
+    private func ask(_ socket: RawSocket, timeout: Duration = .seconds(45)) async throws -> String {
         try await socket.write(Self.question)
         let bytes = try await socket.read(until: #""total_tokens":"#, timeout: timeout)
         _ = try await socket.read(until: "}}", timeout: timeout)

@@ -132,7 +132,7 @@ struct OutageTests {
         #expect(refused.status == 503 && refused.code == "unavailable")
         #expect(refused.headers["retry-after"] == "1")
         #expect(waited >= .milliseconds(900), "it did not wait for the connection")
-        #expect(waited < .seconds(10), "it waited far longer than it may: \(waited)")
+        #expect(waited < .seconds(30), "it waited far longer than it may: \(waited)")
         #expect(try await platform.client.get("/livez").status == 200)
     }
 

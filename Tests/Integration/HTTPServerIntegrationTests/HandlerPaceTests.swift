@@ -64,11 +64,11 @@ extension HTTPServerIntegrationTests {
         }
 
         @Test func aHandlerMayOutliveTheServer() async throws {
-            let ended = Counter()
+            let (started, released, ended) = (Counter(), Counter(), Counter())
             // Deaf to its cancellation.
             let handler: HTTPHandler = { _ in
-                let end = ContinuousClock.now + .milliseconds(400)
-                while ContinuousClock.now < end { await Task.yield() }
+                started.add(1)
+                while released.value == 0 { await Task.yield() }
                 ended.add(1)
                 return HTTPResponse(status: 200)
             }
@@ -76,9 +76,10 @@ extension HTTPServerIntegrationTests {
             let port = try await server.start()
             let socket = try await RawSocket.connect(port: port)
             try await socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            try await Task.sleep(for: .milliseconds(100))
+            try await eventually("the handler to begin") { started.value == 1 }
             await server.shutdown(gracePeriod: .zero)
             #expect(try await socket.readToEnd() == [])
+            released.add(1)
             try await eventually("the handler to end") { ended.value == 1 }
         }
 
