@@ -33,10 +33,10 @@ extension HTTPServerIntegrationTests {
 
         @Test func aClientMayWaitForContinue() async throws {
             let handler: HTTPHandler = { request in
-                try await Task.sleep(for: .milliseconds(900))
+                try await Task.sleep(for: .milliseconds(2500))
                 return HTTPResponse(status: 200, body: .bytes(try await request.body.collect()))
             }
-            try await withServer(configured { $0.bodyIdleTimeout = .milliseconds(300) }, handler: handler) { port in
+            try await withServer(configured { $0.bodyIdleTimeout = .seconds(2) }, handler: handler) { port in
                 let socket = try await RawSocket.connect(port: port)
                 try await socket.write(
                     "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
