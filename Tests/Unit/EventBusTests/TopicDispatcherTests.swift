@@ -71,6 +71,8 @@ private final class Tally: Sendable {
         let dispatcher = try dispatcher()
         dispatcher.assigned([0])
         let seen = Tally()
+        // All unit tests share the threads of a machine that may be busy: what is left lying is never taken.
+        let patience = Duration.seconds(180)
         let slowest = await withTaskGroup(of: Void.self, returning: Duration.self) { group in
             // One task, so that nobody else can take what it overlooks.
             group.addTask {
@@ -82,10 +84,10 @@ private final class Tally: Sendable {
             }
             // Nothing but the hand-in of the one record may wake a task: no turn, no further record.
             var slowest = Duration.zero
-            for offset in Int64(0)..<30_000 where slowest < .seconds(30) {
+            for offset in Int64(0)..<30_000 where slowest < patience {
                 let began = ContinuousClock.now
                 dispatcher.received([record(offset, "key-\(offset)")])
-                while seen.count <= offset, ContinuousClock.now - began < .seconds(30) {
+                while seen.count <= offset, ContinuousClock.now - began < patience {
                     await Task.yield()
                 }
                 slowest = max(slowest, .now - began)
@@ -94,7 +96,7 @@ private final class Tally: Sendable {
             return slowest
         }
         #expect(seen.count == 30_000)
-        #expect(slowest < .seconds(30), "a record was left lying")
+        #expect(slowest < patience, "a record was left lying")
     }
 
     @Test func commitsAreDueByTimeOrByCount() async throws {

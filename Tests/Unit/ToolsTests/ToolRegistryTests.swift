@@ -29,12 +29,14 @@ struct StubTool: Tool {
 }
 
 extension ToolContext {
-    static let forTests = ToolContext(
-        tenantId: "default",
-        sessionId: "session-1",
-        idempotencyKey: "event-1",
-        deadline: .now + .seconds(5)
-    )
+    static var forTests: ToolContext {
+        ToolContext(
+            tenantId: "default",
+            sessionId: "session-1",
+            idempotencyKey: "event-1",
+            deadline: .now + .seconds(600)
+        )
+    }
 }
 
 struct ToolRegistryTests {
