@@ -77,6 +77,12 @@ struct MemoryLatenessTests {
                     }
                 }
                 defer { gate.isOpen.store(true, ordering: .relaxed) }
+                // Without deadlines everything would wait for ever, and no test would fail.
+                let watchdog = Task {
+                    try await Task.sleep(for: .seconds(30))
+                    gate.isOpen.store(true, ordering: .relaxed)
+                }
+                defer { watchdog.cancel() }
                 try await eventually("the only thread is held") { gate.hasBegun.load(ordering: .relaxed) }
                 await predictions.observed(key, nodeSeq: nodeSeq)
                 try await expectLate(gateway, predictions, key)

@@ -72,6 +72,12 @@ struct ComputeThreadsTests {
         let gate = Gate()
         defer { gate.open() }
         let given = Gate()
+        // Without deadlines everything would wait for ever, and no test would fail.
+        let watchdog = Task {
+            try await Task.sleep(for: .seconds(20))
+            gate.open()
+        }
+        defer { watchdog.cancel() }
         try await withThrowingTaskGroup(of: Int?.self) { group in
             for _ in 0..<2 {
                 group.addTask {

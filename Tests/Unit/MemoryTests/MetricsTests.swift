@@ -49,6 +49,23 @@ struct MetricsTests {
         }
     }
 
+    /// Shares of one are 1, and no rounding makes them more.
+    @Test(arguments: 1...60)
+    func whatIsAloneHasEverything(_ length: Int) throws {
+        let events = [["a"]] + (0..<length).map { ["\($0)"] }
+        var index = PatternIndex()
+        try index.upsert(Pattern(events: events, frequency: length))
+        var configuration = SessionConfiguration()
+        configuration.recallThreshold = 0.01
+        let ensemble = index.predict(state: [["a"]], configuration)
+        let prediction = try #require(ensemble.predictions.first)
+        let similarity = 2.0 / Double(length + 2)
+        #expect(prediction.metrics.similarity == similarity)
+        #expect(prediction.metrics.bayesianPosterior == 1)
+        #expect(ensemble.futurePotentials.map(\.aggregatePotential) == [1])
+        #expect(ensemble.futurePotentials.map(\.totalWeightedFrequency) == [similarity * Double(length)])
+    }
+
     @Test func twoFutures() throws {
         let fixture = Fixture.twoFutures
         // m = 2 of 3 symbols; all of the present a|b; no other state symbol; one block; state and present are the same.
