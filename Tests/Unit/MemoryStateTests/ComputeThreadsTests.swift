@@ -95,7 +95,7 @@ struct ComputeThreadsTests {
                     given.entered.add(1, ordering: .relaxed)
                     return 2
                 }
-                #expect(late == nil && ContinuousClock.now >= deadline)
+                try #require(late == nil && ContinuousClock.now >= deadline)
             }
             #expect(threads.waitingCount == 0, "its place is free again")
             // One that can wait does, whoever else gives up.

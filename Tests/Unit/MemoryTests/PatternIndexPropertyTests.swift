@@ -27,6 +27,8 @@ struct PatternIndexPropertyTests {
         configuration.recallThreshold = [0, 0.01, 0.1, 0.3, 0.5, 2.0 / 3, 1][Int(random.next() % 7)]
         configuration.useTokenMatching = round % 3 != 2
         configuration.filterPipeline = SessionConfiguration.Filter.allCases.filter { _ in random.next() % 3 == 0 }
+        // Patterns without a match are kept at threshold 0 only, and then this filter drops them.
+        if round == 1 { (configuration.recallThreshold, configuration.filterPipeline) = (0, [.bloom]) }
         configuration.jaccardThreshold = [0, 0.2, 0.5, 1][Int(random.next() % 4)]
         configuration.jaccardMinOverlap = 1 + Int(random.next() % 3)
         configuration.minhashThreshold = [0, 0.3, 0.7][Int(random.next() % 3)]
