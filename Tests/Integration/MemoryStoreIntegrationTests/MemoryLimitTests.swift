@@ -58,16 +58,18 @@ struct MemoryLimitTests {
             )
             // Two observations of an earlier build, which the other process reads first.
             let incoming = try ["a", "b"].map {
-                IncomingObservation(try Observation(strings: [$0], emotives: ["joy": 1]), uniqueID: "o")
+                let observation = try Observation(strings: [$0], emotives: ["joy": 1], metadata: ["k": "v"])
+                return IncomingObservation(observation, uniqueID: "o")
             }
             _ = try await gateways[0].perform(.observeTurn(seq: 1, incoming[0]), key)
             _ = try await gateways[0].perform(.observeTurn(seq: 2, incoming[1]), key)
             _ = try await sql(#"UPDATE memory_observations SET emotives = '{"joy": 1.7e308}'"#)
-            _ = try await sql(#"UPDATE memory_observations SET metadata = '{"k": "a\\u0000b"}'"#)
+            _ = try await sql(#"UPDATE memory_observations SET metadata = '{"k": "a\u0000b"}'"#)
             #expect(try await gateways[1].sessions.delete(key))
             let other = PatternName(of: [["a"], ["b"]])
             let ended = try #require(try await gateways[1].nodes.pattern(other, in: Self.node))
             #expect(ended.emotives == [["joy": 1e100], ["joy": 1e100]])
+            #expect(ended.metadata == ["k": ["a\u{FFFD}b"]])
             // And what was learned already is learned on.
             let next = try await gateways[1].begin(1, node: Self.node.nodeID)[0]
             try await learn(gateways[1], next, joy: 1e100)
@@ -94,6 +96,8 @@ struct MemoryLimitTests {
             for _ in 0..<3 { _ = try await transfer.write([pattern], vectors: [], adds: true) }
             let stored = try #require(try await transfer.patterns(after: nil, limit: 1).first)
             #expect(stored.affinity == ["joy": -1e120, "fear": 6])
+            let kept = "SELECT (affinity->>'joy')::float8 = -1e120 FROM memory_patterns"
+            #expect(try await gateways[0].endpoint.sql(kept) == "t", "and so it is stored, not only read")
             #expect(stored.pattern.frequency == 3)
         }
     }
