@@ -126,7 +126,7 @@ final class ProxyLoop {
             let client = Foundation.accept(listener, nil, nil)
             guard client >= 0 else { return }
             _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-            let server = weather.isRefusing ? nil : proxy.connect()
+            let server = proxy.isRefusing ? nil : proxy.connect()
             let connection = Connection(client: client, server: server ?? -1)
             if server == nil {
                 connection.end(reset: true)

@@ -79,6 +79,11 @@ final class TCPProxy: Sendable {
 
     // MARK: What the loop asks
 
+    /// Whether a connection that has just come is refused.
+    ///
+    /// Asked for each: who set another weather before it connected must be met by that.
+    var isRefusing: Bool { state.withLock(\.weather.isRefusing) }
+
     func look() -> (weather: ProxyWeather, commands: [Command]) {
         state.withLock { state in
             defer { state.commands = [] }
