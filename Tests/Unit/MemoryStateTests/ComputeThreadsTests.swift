@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Memory
 import Synchronization
@@ -73,10 +74,8 @@ struct ComputeThreadsTests {
         defer { gate.open() }
         let given = Gate()
         // Without deadlines everything would wait for ever, and no test would fail.
-        let watchdog = Task {
-            try await Task.sleep(for: .seconds(20))
-            gate.open()
-        }
+        let watchdog = DispatchWorkItem { gate.open() }
+        DispatchQueue.global().asyncAfter(deadline: .now() + 20, execute: watchdog)
         defer { watchdog.cancel() }
         try await withThrowingTaskGroup(of: Int?.self) { group in
             for _ in 0..<2 {
