@@ -64,7 +64,12 @@ struct MemoryStoreTests {
                 _ = try await gateways[0].learn(key)
             }
             #expect(try await gateways[1].nodes.compute(node, prepare: { $0.patternCount }, { $0 }) == 4)
+            let vector = IncomingObservation(try Observation(vectors: [[1]]), uniqueID: "v", newVector: [1])
+            _ = try await gateways[0].perform(.observe([vector], SequenceOptions()), key)
+            let held = "SELECT (SELECT count(*) FROM memory_patterns), (SELECT count(*) FROM memory_vectors)"
+            #expect(try await gateways[0].endpoint.sql(held) == "4|1")
             _ = try await gateways[1].perform(.clearAll, key)
+            #expect(try await gateways[0].endpoint.sql(held) == "0|0")
             #expect(try await gateways[0].nodes.compute(node, prepare: { $0.patternCount }, { $0 }) == 0)
             _ = try await gateways[0].observe(["a", "b"], key)
             _ = try await gateways[0].learn(key)
